@@ -1,0 +1,83 @@
+//! State as the EVM reads it: a state after some block, and the hashes of the blocks before.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alloy_primitives::{Address, B256, U256};
+use braid_state::{StateAt, StoreError};
+use braid_types::Height;
+use revm::{
+    DatabaseRef,
+    bytecode::Bytecode,
+    database_interface::DBErrorMarker,
+    primitives::{StorageKey, StorageValue},
+    state::AccountInfo,
+};
+
+/// Answers BLOCKHASH: the hash of an ancestor, or `None` where there is no such block.
+pub trait Ancestors: Send + Sync {
+    /// The hash of the ancestor at `height`.
+    fn hash(&self, height: Height) -> Option<B256>;
+}
+
+impl Ancestors for BTreeMap<Height, B256> {
+    fn hash(&self, height: Height) -> Option<B256> {
+        self.get(&height).copied()
+    }
+}
+
+impl<F: Fn(Height) -> Option<B256> + Send + Sync> Ancestors for F {
+    fn hash(&self, height: Height) -> Option<B256> {
+        self(height)
+    }
+}
+
+/// A state with its ancestors' hashes, as revm reads it.
+#[derive(Clone)]
+pub struct BlockView {
+    /// The state.
+    pub state: StateAt,
+    /// The hashes.
+    pub ancestors: Arc<dyn Ancestors>,
+}
+
+impl std::fmt::Debug for BlockView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockView").finish_non_exhaustive()
+    }
+}
+
+/// State could not be read during execution.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ViewError(#[from] pub StoreError);
+
+impl DBErrorMarker for ViewError {}
+
+impl DatabaseRef for BlockView {
+    type Error = ViewError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, ViewError> {
+        let account = self.state.account(address)?;
+        Ok(account.map(|account| {
+            AccountInfo {
+                balance: account.balance,
+                nonce: account.nonce,
+                code_hash: account.code_hash,
+                ..AccountInfo::default()
+            }
+            .without_code()
+        }))
+    }
+
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, ViewError> {
+        Ok(Bytecode::new_raw(self.state.code(code_hash)?))
+    }
+
+    fn storage_ref(&self, address: Address, index: StorageKey) -> Result<StorageValue, ViewError> {
+        Ok(self.state.storage(address, U256::from(index))?)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, ViewError> {
+        Ok(self.ancestors.hash(number).unwrap_or_default())
+    }
+}

@@ -1,0 +1,9 @@
+//! Executes a block over revm and returns exactly what sequential execution would.
+
+pub mod block;
+pub mod evm;
+pub mod outcome;
+
+pub use block::execute;
+pub use evm::{block_env, call_env, new_evm, transaction_env};
+pub use outcome::{BlockContext, BlockOutcome, Config, ExecError, Ommer, OnInvalid, Statistics};

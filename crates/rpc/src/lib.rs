@@ -1,0 +1,1 @@
+//! A read view of chain and pool as Ethereum JSON-RPC.

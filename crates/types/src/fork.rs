@@ -1,0 +1,301 @@
+//! Which rules hold at which height and time: forks, blob parameters, block rewards.
+//!
+//! A [`ChainSpec`] is built from a geth-format `genesis.json` configuration. Forks up to Gray Glacier activate at
+//! a height, Paris at a total difficulty (or the height geth calls `mergeNetsplitBlock`), Shanghai and later at a time.
+
+use alloy_eips::{BlobScheduleBlobParams, eip7840::BlobParams};
+use alloy_genesis::ChainConfig;
+use alloy_primitives::{Address, U256};
+use revm::primitives::hardfork::SpecId;
+
+use crate::block::Height;
+
+/// The deposit contract of Ethereum's mainnet (EIP-6110), used where a genesis names none.
+pub const MAINNET_DEPOSIT_CONTRACT: Address = alloy_primitives::address!("0x00000000219ab540356cbb839cbe05303d7705fa");
+
+/// A set of rules, in order of activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum Fork {
+    Frontier,
+    Homestead,
+    Tangerine,
+    SpuriousDragon,
+    Byzantium,
+    Constantinople,
+    Petersburg,
+    Istanbul,
+    MuirGlacier,
+    Berlin,
+    London,
+    ArrowGlacier,
+    GrayGlacier,
+    Paris,
+    Shanghai,
+    Cancun,
+    Prague,
+    Osaka,
+}
+
+/// Every fork in order of activation.
+pub const FORKS: [Fork; 18] = [
+    Fork::Frontier,
+    Fork::Homestead,
+    Fork::Tangerine,
+    Fork::SpuriousDragon,
+    Fork::Byzantium,
+    Fork::Constantinople,
+    Fork::Petersburg,
+    Fork::Istanbul,
+    Fork::MuirGlacier,
+    Fork::Berlin,
+    Fork::London,
+    Fork::ArrowGlacier,
+    Fork::GrayGlacier,
+    Fork::Paris,
+    Fork::Shanghai,
+    Fork::Cancun,
+    Fork::Prague,
+    Fork::Osaka,
+];
+
+impl Fork {
+    /// The newest fork Braid executes, which `braid dev` starts with.
+    pub const LATEST: Self = Self::Osaka;
+
+    /// The revm rule set. The glacier forks change difficulty alone, so they share their predecessor's. revm has no
+    /// Constantinople (EIP-1283 never ruled mainnet); it is Petersburg with net-metered SSTORE, which `braid-exec` adds.
+    pub const fn spec_id(self) -> SpecId {
+        match self {
+            Self::Frontier => SpecId::FRONTIER,
+            Self::Homestead => SpecId::HOMESTEAD,
+            Self::Tangerine => SpecId::TANGERINE,
+            Self::SpuriousDragon => SpecId::SPURIOUS_DRAGON,
+            Self::Byzantium => SpecId::BYZANTIUM,
+            Self::Constantinople | Self::Petersburg => SpecId::PETERSBURG,
+            Self::Istanbul | Self::MuirGlacier => SpecId::ISTANBUL,
+            Self::Berlin => SpecId::BERLIN,
+            Self::London | Self::ArrowGlacier | Self::GrayGlacier => SpecId::LONDON,
+            Self::Paris => SpecId::MERGE,
+            Self::Shanghai => SpecId::SHANGHAI,
+            Self::Cancun => SpecId::CANCUN,
+            Self::Prague => SpecId::PRAGUE,
+            Self::Osaka => SpecId::OSAKA,
+        }
+    }
+
+    /// Reward of a block's miner in wei, before ommers (EIP-649, EIP-1234); none since Paris.
+    pub const fn block_reward(self) -> u64 {
+        const ETHER: u64 = 1_000_000_000_000_000_000;
+        match self {
+            Self::Frontier | Self::Homestead | Self::Tangerine | Self::SpuriousDragon => 5 * ETHER,
+            Self::Byzantium => 3 * ETHER,
+            Self::Paris | Self::Shanghai | Self::Cancun | Self::Prague | Self::Osaka => 0,
+            _ => 2 * ETHER,
+        }
+    }
+}
+
+/// When a fork begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// At this height.
+    Height(Height),
+    /// At this block timestamp, in seconds, once Paris is active.
+    Timestamp(u64),
+    /// At the first block whose parent reached the chain's terminal total difficulty.
+    TotalDifficulty(U256),
+}
+
+/// Why a genesis configuration cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// The configuration schedules a fork this version does not execute.
+    #[error("genesis schedules {0}, which this version does not execute")]
+    UnsupportedFork(&'static str),
+    /// A later fork begins before an earlier one.
+    #[error("fork {later:?} is scheduled before {earlier:?}")]
+    Order {
+        /// The fork that must come first.
+        earlier: Fork,
+        /// The fork that is scheduled before it.
+        later: Fork,
+    },
+    /// The configuration names a consensus engine other than Ethereum's.
+    #[error("genesis asks for the consensus engine {0}, which this version does not run")]
+    UnsupportedEngine(&'static str),
+}
+
+/// The rules of one chain.
+#[derive(Clone, Debug)]
+pub struct ChainSpec {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// The configuration this was built from, for `eth_config` and export.
+    pub config: ChainConfig,
+    /// Where deposits of EIP-6110 are logged.
+    pub deposit_contract: Address,
+    activations: Vec<(Fork, Activation)>,
+    blobs: BlobScheduleBlobParams,
+}
+
+impl ChainSpec {
+    /// The rules that a geth genesis configuration describes.
+    ///
+    /// # Errors
+    /// If it schedules a fork or an engine that this version does not know, or forks out of order.
+    pub fn from_config(config: &ChainConfig) -> Result<Self, SpecError> {
+        if config.amsterdam_time.is_some() {
+            return Err(SpecError::UnsupportedFork("Amsterdam"));
+        }
+        if config.bogota_time.is_some() {
+            return Err(SpecError::UnsupportedFork("Bogota"));
+        }
+        if config.clique.is_some() {
+            return Err(SpecError::UnsupportedEngine("clique"));
+        }
+        let activations = activations(config);
+        check_order(&activations)?;
+        Ok(Self {
+            chain_id: config.chain_id,
+            deposit_contract: config.deposit_contract_address.unwrap_or(MAINNET_DEPOSIT_CONTRACT),
+            blobs: blob_schedule(config),
+            config: config.clone(),
+            activations,
+        })
+    }
+
+    /// Rules with `fork` active from genesis, as `braid dev` and the conformance tests use them.
+    pub fn at_fork(chain_id: u64, fork: Fork) -> Self {
+        let config = config_at_fork(chain_id, fork);
+        let activations = activations(&config);
+        let deposit_contract = MAINNET_DEPOSIT_CONTRACT;
+        Self { chain_id, deposit_contract, blobs: blob_schedule(&config), config, activations }
+    }
+
+    /// The fork that rules a block at `height` and `timestamp` whose parent has `parent_total_difficulty`.
+    pub fn fork_at(&self, height: Height, timestamp: u64, parent_total_difficulty: U256) -> Fork {
+        let mut current = Fork::Frontier;
+        for &(fork, activation) in &self.activations {
+            let active = match activation {
+                Activation::Height(at) => height >= at,
+                Activation::TotalDifficulty(at) => parent_total_difficulty >= at,
+                Activation::Timestamp(at) => current >= Fork::Paris && timestamp >= at,
+            };
+            if active {
+                current = current.max(fork);
+            }
+        }
+        current
+    }
+
+    /// Blob target, maximum and fee fraction at `timestamp` under `fork`; `None` before Cancun.
+    pub fn blob_params(&self, fork: Fork, timestamp: u64) -> Option<BlobParams> {
+        match fork {
+            Fork::Osaka => {
+                Some(self.blobs.active_scheduled_params_at_timestamp(timestamp).copied().unwrap_or(self.blobs.osaka))
+            }
+            Fork::Prague => Some(self.blobs.prague),
+            Fork::Cancun => Some(self.blobs.cancun),
+            _ => None,
+        }
+    }
+
+    /// Height of the DAO fork's irregular state change, if this chain made it.
+    pub fn dao_fork_height(&self) -> Option<Height> {
+        self.config.dao_fork_block.filter(|_| self.config.dao_fork_support)
+    }
+
+    /// Forks with their activation, in order; for `eth_config` and the first screen.
+    pub fn activations(&self) -> &[(Fork, Activation)] {
+        &self.activations
+    }
+}
+
+fn activations(config: &ChainConfig) -> Vec<(Fork, Activation)> {
+    let heights = [
+        (Fork::Homestead, config.homestead_block),
+        (Fork::Tangerine, config.eip150_block),
+        (Fork::SpuriousDragon, config.eip158_block.or(config.eip155_block)),
+        (Fork::Byzantium, config.byzantium_block),
+        (Fork::Constantinople, config.constantinople_block),
+        (Fork::Petersburg, config.petersburg_block.or(config.constantinople_block)),
+        (Fork::Istanbul, config.istanbul_block),
+        (Fork::MuirGlacier, config.muir_glacier_block),
+        (Fork::Berlin, config.berlin_block),
+        (Fork::London, config.london_block),
+        (Fork::ArrowGlacier, config.arrow_glacier_block),
+        (Fork::GrayGlacier, config.gray_glacier_block),
+    ];
+    let times = [
+        (Fork::Shanghai, config.shanghai_time),
+        (Fork::Cancun, config.cancun_time),
+        (Fork::Prague, config.prague_time),
+        (Fork::Osaka, config.osaka_time),
+    ];
+    let by_height = heights.into_iter().filter_map(|(fork, at)| Some((fork, Activation::Height(at?))));
+    let by_time = times.into_iter().filter_map(|(fork, at)| Some((fork, Activation::Timestamp(at?))));
+    by_height.chain(paris(config).map(|at| (Fork::Paris, at))).chain(by_time).collect()
+}
+
+/// Paris begins at a height where the configuration says so, else at the terminal total difficulty.
+fn paris(config: &ChainConfig) -> Option<Activation> {
+    let by_height = config.merge_netsplit_block.map(Activation::Height);
+    by_height.or_else(|| config.terminal_total_difficulty.map(Activation::TotalDifficulty))
+}
+
+fn check_order(activations: &[(Fork, Activation)]) -> Result<(), SpecError> {
+    let mut previous: Option<(Fork, Activation)> = None;
+    for &(fork, activation) in activations {
+        let misplaced = match (previous, activation) {
+            (Some((_, Activation::Height(before))), Activation::Height(at)) => before > at,
+            (Some((_, Activation::Timestamp(before))), Activation::Timestamp(at)) => before > at,
+            _ => false,
+        };
+        if let (true, Some((earlier, _))) = (misplaced, previous) {
+            return Err(SpecError::Order { earlier, later: fork });
+        }
+        previous = Some((fork, activation));
+    }
+    Ok(())
+}
+
+fn blob_schedule(config: &ChainConfig) -> BlobScheduleBlobParams {
+    config.blob_schedule_blob_params()
+}
+
+fn config_at_fork(chain_id: u64, fork: Fork) -> ChainConfig {
+    let height = |at: Fork| (fork >= at).then_some(0);
+    let time = |at: Fork| (fork >= at).then_some(0);
+    let mut config = ChainConfig {
+        chain_id,
+        homestead_block: height(Fork::Homestead),
+        eip150_block: height(Fork::Tangerine),
+        eip155_block: height(Fork::SpuriousDragon),
+        eip158_block: height(Fork::SpuriousDragon),
+        byzantium_block: height(Fork::Byzantium),
+        constantinople_block: height(Fork::Constantinople),
+        petersburg_block: if fork == Fork::Constantinople { Some(u64::MAX) } else { height(Fork::Petersburg) },
+        istanbul_block: height(Fork::Istanbul),
+        muir_glacier_block: height(Fork::MuirGlacier),
+        berlin_block: height(Fork::Berlin),
+        london_block: height(Fork::London),
+        arrow_glacier_block: height(Fork::ArrowGlacier),
+        gray_glacier_block: height(Fork::GrayGlacier),
+        shanghai_time: time(Fork::Shanghai),
+        cancun_time: time(Fork::Cancun),
+        prague_time: time(Fork::Prague),
+        osaka_time: time(Fork::Osaka),
+        ..ChainConfig::default()
+    };
+    if fork >= Fork::Paris {
+        config.terminal_total_difficulty = Some(U256::ZERO);
+        config.terminal_total_difficulty_passed = true;
+    }
+    config.blob_schedule = std::collections::BTreeMap::from([
+        ("cancun".to_owned(), BlobParams::cancun()),
+        ("prague".to_owned(), BlobParams::prague()),
+        ("osaka".to_owned(), BlobParams::osaka()),
+    ]);
+    config
+}

@@ -1,0 +1,58 @@
+//! Every bound of the system that is not a flag, in one place. Flags default to these.
+
+/// Largest signed transaction the pool takes, in bytes of its EIP-2718 encoding without blobs (geth: 128 KiB).
+pub const MAX_TRANSACTION_SIZE_BYTES: usize = 128 * 1024;
+
+/// Largest blob transaction with its sidecar, in bytes (geth: 1 MiB).
+pub const MAX_BLOB_TRANSACTION_SIZE_BYTES: usize = 1024 * 1024;
+
+/// Transactions the pool holds, over all senders.
+pub const MAX_POOL_TRANSACTIONS: usize = 200_000;
+
+/// Bytes of transactions the pool holds, over all senders.
+pub const MAX_POOL_SIZE_BYTES: usize = 512 * 1024 * 1024;
+
+/// Transactions the pool holds for one sender; also how far a nonce may lie ahead of the account's.
+pub const MAX_POOL_TRANSACTIONS_PER_SENDER: usize = 10_000;
+
+/// States before the head that stay readable from memory (balances, proofs) without the disk.
+pub const RETAINED_STATES: usize = 256;
+
+/// Largest record of the block log, in bytes; a longer length prefix is corruption.
+pub const MAX_LOG_RECORD_SIZE_BYTES: u32 = 1 << 30;
+
+/// Requests in one JSON-RPC batch.
+pub const MAX_RPC_BATCH: u32 = 1_000;
+
+/// Bytes of a JSON-RPC request body.
+pub const MAX_RPC_BODY_BYTES: u32 = 25 * 1024 * 1024;
+
+/// Bytes of a JSON-RPC response.
+pub const MAX_RPC_RESPONSE_BYTES: u32 = 160 * 1024 * 1024;
+
+/// Simultaneous RPC connections.
+pub const MAX_RPC_CONNECTIONS: u32 = 1_000;
+
+/// Subscriptions of one WebSocket connection.
+pub const MAX_RPC_SUBSCRIPTIONS_PER_CONNECTION: u32 = 1_024;
+
+/// Blocks one `eth_getLogs` may span.
+pub const MAX_LOG_RANGE_BLOCKS: u64 = 100_000;
+
+/// Logs one `eth_getLogs` may return.
+pub const MAX_LOGS_PER_RESPONSE: usize = 20_000;
+
+/// Installed filters, over all clients.
+pub const MAX_FILTERS: usize = 10_000;
+
+/// Milliseconds after which a filter that nobody polled is dropped (geth: 5 minutes).
+pub const FILTER_TIMEOUT_MS: u64 = 5 * 60 * 1000;
+
+/// Gas `eth_call`, `eth_estimateGas` and tracing may use (geth's `--rpc.gascap`).
+pub const RPC_GAS_CAP: u64 = 50_000_000;
+
+/// Blocks `eth_feeHistory` may span (geth: 1024).
+pub const MAX_FEE_HISTORY_BLOCKS: u64 = 1_024;
+
+/// Block state calls of one `eth_simulateV1` (geth: 256).
+pub const MAX_SIMULATE_BLOCKS: u64 = 256;

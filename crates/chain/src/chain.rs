@@ -1,23 +1,42 @@
-//! The chain: store, spec and pool behind one handle.
+//! The chain: rules, store and pool behind one handle.
+//!
+//! Every change of the head takes the same steps under one lock: build or validate on the head's state, make it durable
+//! ([`Store::commit`] returns after the disk has it), bring the pool up to date, tell the listeners. Readers take no lock: they hold
+//! the [`Head`] they started with.
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
+use alloy_consensus::Header;
 use alloy_genesis::Genesis;
-use alloy_primitives::B256;
-use braid_exec::{BlockContext, Statistics};
-use braid_pool::{Pool, PoolConfig};
-use braid_state::{Head, State, Store, StoreError, StoreOptions};
-use braid_types::{Block, ChainSpec, ExecutedBlock, Fork, Height, RecoveredTx, SpecError, StateChanges};
-use parking_lot::Mutex;
+use alloy_primitives::{Address, B256};
+use braid_exec::{BlockContext, Config, OnInvalid, Statistics};
+use braid_pool::{Pool, PoolConfig, PoolRules};
+use braid_state::{Head, State, StateAt, Store, StoreError, StoreOptions};
+use braid_types::{
+    Block, ChainSpec, ExecutedBlock, Fork, Height, RecoveredTx, SpecError, StateChanges, changes::AccountState,
+};
+use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    build::{Attributes, Built},
+    build::{Attributes, Built, build, next_base_fee, next_excess_blob_gas},
     consensus::BlockError,
-    view::BlockView,
+    genesis::genesis_block,
+    process::{Parent, Processed, block_context, process},
+    view::{Ancestors, BlockView},
 };
 
 /// The pool, shared by RPC and sequencer.
 pub type SharedPool = Arc<Mutex<Pool>>;
+
+type Listener = Box<dyn Fn(&Committed) + Send + Sync>;
 
 /// How to open a chain.
 #[derive(Clone, Debug)]
@@ -50,6 +69,9 @@ pub enum ChainError {
         /// Hash of the genesis found.
         found: B256,
     },
+    /// The store holds blocks but not the genesis.
+    #[error("data directory has no block at the genesis height {0}")]
+    NoGenesis(Height),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,16 +89,36 @@ pub struct Committed {
     pub added: Vec<Arc<ExecutedBlock>>,
     /// What the executor observed while making them.
     pub statistics: Statistics,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+/// How long the making of a block took; for operators, never read by the chain itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Validation, execution and Merkle root.
+    pub execution: Duration,
+    /// Writing the log and waiting for the disk.
+    pub commit: Duration,
 }
 
 /// One chain. Shared as `Arc<Chain>`; methods that write serialise themselves.
 pub struct Chain {
-    store: Store,
+    spec: ChainSpec,
+    genesis: Genesis,
+    store: Arc<Store>,
+    pool: SharedPool,
+    config: Config,
+    gas_limit: AtomicU64,
+    /// Base fee of the next block instead of the one that EIP-1559 gives; development nodes only.
+    next_base_fee: Mutex<Option<u64>>,
+    writer: Mutex<()>,
+    listeners: RwLock<Vec<Listener>>,
 }
 
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Chain").finish_non_exhaustive()
+        f.debug_struct("Chain").field("chain_id", &self.spec.chain_id).finish_non_exhaustive()
     }
 }
 
@@ -86,18 +128,38 @@ impl Chain {
     /// # Errors
     /// If the genesis cannot be followed, the directory belongs to another chain, or the store fails.
     pub fn open(options: ChainOptions) -> Result<Self, ChainError> {
-        let _ = options;
-        todo!()
+        let spec = ChainSpec::from_config(&options.genesis.config)?;
+        let store = Store::open(&options.directory, &options.store)?;
+        let head = open_at_genesis(&store, &options.genesis, &spec)?;
+        let config = Config {
+            threads: options.threads,
+            on_invalid: OnInvalid::Fail,
+            per_transaction_changes: false,
+            allow_contract_senders: options.is_dev,
+        };
+        let gas_limit = head.block.block.header.gas_limit;
+        let pool = Pool::new(options.pool, rules_after(&head.block, gas_limit, None, &spec));
+        Ok(Self {
+            spec,
+            genesis: options.genesis,
+            store: Arc::new(store),
+            pool: Arc::new(Mutex::new(pool)),
+            config,
+            gas_limit: AtomicU64::new(gas_limit),
+            next_base_fee: Mutex::new(None),
+            writer: Mutex::new(()),
+            listeners: RwLock::default(),
+        })
     }
 
     /// The rules.
-    pub fn spec(&self) -> &ChainSpec {
-        todo!()
+    pub const fn spec(&self) -> &ChainSpec {
+        &self.spec
     }
 
     /// The genesis the chain was opened with.
-    pub fn genesis(&self) -> &Genesis {
-        todo!()
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
     }
 
     /// The store, to read blocks, receipts and transactions from.
@@ -106,25 +168,39 @@ impl Chain {
     }
 
     /// The pool.
-    pub fn pool(&self) -> &SharedPool {
-        todo!()
+    pub const fn pool(&self) -> &SharedPool {
+        &self.pool
+    }
+
+    /// How blocks are executed.
+    pub const fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The newest block and its state.
+    ///
+    /// # Panics
+    /// Never: a chain has at least its genesis from [`Chain::open`] on.
     pub fn head(&self) -> Arc<Head> {
-        todo!()
+        #[expect(clippy::expect_used, reason = "open commits a genesis before the chain exists")]
+        self.store.head().expect("a chain has a genesis")
     }
 
     /// The fork that ruled an existing block.
     pub fn fork_of(&self, block: &ExecutedBlock) -> Fork {
-        let _ = block;
-        todo!()
+        let header = &block.block.header;
+        let parent_total_difficulty = block.total_difficulty.saturating_sub(header.difficulty);
+        self.spec.fork_at(header.number, header.timestamp, parent_total_difficulty)
+    }
+
+    /// The fork that will rule a block on top of `parent` with a time stamp in seconds.
+    pub fn fork_after(&self, parent: &ExecutedBlock, timestamp: u64) -> Fork {
+        self.spec.fork_at(parent.height() + 1, timestamp, parent.total_difficulty)
     }
 
     /// What execution needed to know about an existing block (re-execution: tracing, `eth_call` on top of it).
     pub fn context_of(&self, block: &ExecutedBlock) -> BlockContext {
-        let _ = block;
-        todo!()
+        block_context(&block.block.header, self.fork_of(block), &self.spec)
     }
 
     /// The state after the block at `height`, as revm reads it, with block hashes up to and including `height`.
@@ -132,8 +208,18 @@ impl Chain {
     /// # Errors
     /// If that state is not kept, or the disk cannot be read.
     pub fn view_after(&self, height: Height) -> Result<BlockView, StoreError> {
-        let _ = height;
-        todo!()
+        Ok(BlockView { state: self.store.state_at(height)?, ancestors: self.ancestors(height) })
+    }
+
+    /// The state of the head as revm reads it.
+    pub fn view_of_head(&self) -> BlockView {
+        let head = self.head();
+        BlockView { state: StateAt::Recent(head.state.clone()), ancestors: self.ancestors(head.block.height()) }
+    }
+
+    /// Hashes of the blocks up to and including `newest`. A block that cannot be read has none.
+    pub fn ancestors(&self, newest: Height) -> Arc<dyn Ancestors> {
+        Arc::new(StoredAncestors { store: Arc::clone(&self.store), newest })
     }
 
     /// Validates, executes and commits a block made elsewhere. It must stand on the head.
@@ -141,8 +227,17 @@ impl Chain {
     /// # Errors
     /// If it is not valid or cannot be stored.
     pub fn import(&self, block: Block) -> Result<Arc<ExecutedBlock>, ChainError> {
-        let _ = block;
-        todo!()
+        let _writer = self.writer.lock();
+        let head = self.head();
+        if block.header.parent_hash != head.block.hash {
+            return Err(BlockError::UnknownParent(block.header.parent_hash).into());
+        }
+        let started = now();
+        let ancestors = self.ancestors(head.block.height());
+        let processed = process(&parent_of(&head), block, &self.spec, &ancestors, &self.config)?;
+        let executed = Arc::clone(&processed.executed);
+        self.commit(processed, started.elapsed())?;
+        Ok(executed)
     }
 
     /// Builds a block of `candidates` on the head, without committing it; for the `pending` tag.
@@ -150,8 +245,10 @@ impl Chain {
     /// # Errors
     /// If it cannot be built.
     pub fn preview(&self, attributes: &Attributes, candidates: &[RecoveredTx]) -> Result<Built, ChainError> {
-        let _ = (attributes, candidates);
-        todo!()
+        let head = self.head();
+        let config = Config { on_invalid: OnInvalid::Skip, ..self.config.clone() };
+        let ancestors = self.ancestors(head.block.height());
+        Ok(build(&parent_of(&head), attributes, candidates, &self.spec, &ancestors, &config)?)
     }
 
     /// Builds a block of `candidates` on the head and commits it. When it returns, the block is durable and visible.
@@ -159,8 +256,27 @@ impl Chain {
     /// # Errors
     /// If it cannot be built or stored.
     pub fn produce(&self, attributes: &Attributes, candidates: &[RecoveredTx]) -> Result<Built, ChainError> {
-        let _ = (attributes, candidates);
-        todo!()
+        self.produce_if(attributes, candidates, |_| true).map(|(built, _)| built)
+    }
+
+    /// Like [`Chain::produce`], but commits the block only if `wanted` says so; whether it did.
+    ///
+    /// # Errors
+    /// If it cannot be built or stored.
+    pub fn produce_if(
+        &self,
+        attributes: &Attributes,
+        candidates: &[RecoveredTx],
+        wanted: impl Fn(&Built) -> bool,
+    ) -> Result<(Built, bool), ChainError> {
+        let _writer = self.writer.lock();
+        let started = now();
+        let built = self.preview(attributes, candidates)?;
+        if !wanted(&built) {
+            return Ok((built, false));
+        }
+        self.commit(built.processed.clone(), started.elapsed())?;
+        Ok((built, true))
     }
 
     /// Changes the head's state without a block. Development nodes only.
@@ -168,8 +284,10 @@ impl Chain {
     /// # Errors
     /// If the store fails.
     pub fn override_state(&self, changes: &StateChanges) -> Result<(), ChainError> {
-        let _ = changes;
-        todo!()
+        let _writer = self.writer.lock();
+        let head = self.store.override_state(changes)?;
+        self.follow(&head.block, accounts_of(changes));
+        Ok(())
     }
 
     /// Goes back to an earlier height; see [`Store::rollback`]. Development nodes only.
@@ -177,13 +295,148 @@ impl Chain {
     /// # Errors
     /// If the state at that height is no longer kept, or the store fails.
     pub fn rollback(&self, height: Height, state: Option<State>) -> Result<(), ChainError> {
-        let _ = (height, state);
-        todo!()
+        let _writer = self.writer.lock();
+        let reverted = self.blocks_above(height)?;
+        let head = self.store.rollback(height, state)?;
+        let senders = self.pool.lock().senders();
+        let accounts = senders.into_iter().map(|sender| (sender, head.state.account(sender).unwrap_or_default()));
+        self.follow(&head.block, accounts);
+        self.tell(&Committed {
+            reverted,
+            added: Vec::new(),
+            statistics: Statistics::default(),
+            timings: Timings::default(),
+        });
+        Ok(())
     }
 
     /// Calls `listener` after each change of the head, on the thread that made it; it must not block.
     pub fn on_commit(&self, listener: impl Fn(&Committed) + Send + Sync + 'static) {
-        let _ = listener;
-        todo!()
+        self.listeners.write().push(Box::new(listener));
     }
+
+    /// Gas limit of the blocks to come.
+    pub fn gas_limit(&self) -> u64 {
+        // Ordering: a plain setting; nothing else is published through it.
+        self.gas_limit.load(Ordering::Relaxed)
+    }
+
+    /// Sets the gas limit of the blocks to come, which the pool admits for.
+    pub fn set_gas_limit(&self, gas_limit: u64) {
+        // Ordering: see gas_limit.
+        self.gas_limit.store(gas_limit, Ordering::Relaxed);
+        self.follow(&self.head().block, []);
+    }
+
+    /// Base fee that was set for the next block, if any.
+    pub fn next_base_fee(&self) -> Option<u64> {
+        *self.next_base_fee.lock()
+    }
+
+    /// Sets the base fee of the next block, once. Development nodes only.
+    pub fn set_next_base_fee(&self, base_fee: u64) {
+        *self.next_base_fee.lock() = Some(base_fee);
+        self.follow(&self.head().block, []);
+    }
+
+    /// Makes a processed block durable and visible.
+    fn commit(&self, processed: Processed, execution: Duration) -> Result<(), ChainError> {
+        let Processed { executed, changes, state, statistics } = processed;
+        let started = now();
+        self.store.commit(Arc::clone(&executed), &changes, state)?;
+        let timings = Timings { execution, commit: started.elapsed() };
+        *self.next_base_fee.lock() = None;
+        self.follow(&executed, accounts_of(&changes));
+        self.tell(&Committed { reverted: Vec::new(), added: vec![executed], statistics, timings });
+        Ok(())
+    }
+
+    /// Lets the pool follow the head.
+    fn follow(&self, head: &ExecutedBlock, accounts: impl IntoIterator<Item = (Address, AccountState)>) {
+        let rules = rules_after(head, self.gas_limit(), self.next_base_fee(), &self.spec);
+        self.pool.lock().on_head(rules, accounts);
+    }
+
+    fn tell(&self, committed: &Committed) {
+        for listener in self.listeners.read().iter() {
+            listener(committed);
+        }
+    }
+
+    /// The blocks above `height`, newest first.
+    fn blocks_above(&self, height: Height) -> Result<Vec<Arc<ExecutedBlock>>, StoreError> {
+        let newest = self.head().block.height();
+        let heights = (height.saturating_add(1)..=newest).rev();
+        heights.filter_map(|height| self.store.block(height).transpose()).collect()
+    }
+}
+
+/// Hashes of the blocks of a store up to a height.
+struct StoredAncestors {
+    store: Arc<Store>,
+    newest: Height,
+}
+
+impl Ancestors for StoredAncestors {
+    fn hash(&self, height: Height) -> Option<B256> {
+        if height > self.newest {
+            return None;
+        }
+        self.store.hash(height).ok().flatten()
+    }
+}
+
+/// The head of an existing store after comparing its genesis, or of a new one after committing it.
+fn open_at_genesis(store: &Store, genesis: &Genesis, spec: &ChainSpec) -> Result<Arc<Head>, ChainError> {
+    let (block, changes, state) = genesis_block(genesis, spec)?;
+    let expected = block.header.hash_slow();
+    let height = block.header.number;
+    let Some(head) = store.head() else {
+        let total_difficulty = block.header.difficulty;
+        let executed = ExecutedBlock { hash: expected, block, receipts: Vec::new(), total_difficulty };
+        return Ok(store.commit(Arc::new(executed), &changes, state)?);
+    };
+    let found = store.hash(height)?.ok_or(ChainError::NoGenesis(height))?;
+    if found != expected {
+        return Err(ChainError::OtherGenesis { expected, found });
+    }
+    Ok(head)
+}
+
+fn parent_of(head: &Head) -> Parent {
+    Parent {
+        header: head.block.block.header.clone(),
+        hash: head.block.hash,
+        total_difficulty: head.block.total_difficulty,
+        state: head.state.clone(),
+    }
+}
+
+/// What the block after `parent` will demand. Its time is not known yet; the earliest possible one decides the fork.
+fn rules_after(parent: &ExecutedBlock, gas_limit: u64, base_fee: Option<u64>, spec: &ChainSpec) -> PoolRules {
+    let header: &Header = &parent.block.header;
+    let timestamp = header.timestamp.saturating_add(1);
+    let fork = spec.fork_at(header.number + 1, timestamp, parent.total_difficulty);
+    let parent_total_difficulty = parent.total_difficulty.saturating_sub(header.difficulty);
+    let parent_fork = spec.fork_at(header.number, header.timestamp, parent_total_difficulty);
+    let blob_params = spec.blob_params(fork, timestamp);
+    let excess = next_excess_blob_gas(header, spec, fork, timestamp);
+    let blob_base_fee = blob_params.zip(excess).map_or(0, |(params, excess)| params.calc_blob_fee(excess));
+    PoolRules {
+        chain_id: spec.chain_id,
+        fork,
+        gas_limit,
+        base_fee: base_fee.or_else(|| next_base_fee(header, parent_fork, fork)).unwrap_or_default(),
+        blob_base_fee,
+        blob_params,
+    }
+}
+
+fn accounts_of(changes: &StateChanges) -> impl Iterator<Item = (Address, AccountState)> + '_ {
+    changes.accounts.iter().map(|(&address, change)| (address, change.account.unwrap_or_default()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "measured for operators; no decision of the chain depends on it")]
+fn now() -> Instant {
+    Instant::now()
 }

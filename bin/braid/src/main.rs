@@ -1,1 +1,31 @@
-fn main() {}
+//! The `braid` command: reads the command line, runs one command, and turns its result into an exit code.
+//!
+//! Exit codes: 0 for success, 1 for a failure, 2 for a command line or configuration that cannot be followed.
+
+mod cli;
+mod config;
+mod db;
+
+use std::process::ExitCode;
+
+use cli::Action;
+
+fn main() -> ExitCode {
+    let action = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match run(action) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(action: Action) -> eyre::Result<ExitCode> {
+    match action {
+        Action::Dev(resolved) => { let _ = resolved; }
+        Action::PrintConfig(text) => print!("{text}"),
+        Action::Db(command) => db::run(&command)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

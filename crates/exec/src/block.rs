@@ -1,9 +1,30 @@
 //! Sequential execution of a block, behind the interface the parallel executor will have.
 
-use braid_types::RecoveredTx;
-use revm::DatabaseRef;
+use alloy_consensus::{Eip658Value, Receipt as ReceiptFields, ReceiptWithBloom, Transaction as _};
+use alloy_primitives::{B256, Bloom, Log, U256};
+use braid_types::{Fork, Receipt, RecoveredTx, StateChanges, TxIndex};
+use revm::{
+    DatabaseRef, ExecuteEvm, MainnetEvm,
+    context::{
+        ContextTr,
+        result::{EVMError, ExecutionResult, InvalidTransaction},
+    },
+    handler::MainnetContext,
+};
 
-use crate::outcome::{BlockContext, BlockOutcome, Config, ExecError};
+use crate::{
+    dao,
+    evm::{new_evm, transaction_env},
+    outcome::{BlockContext, BlockOutcome, Config, ExecError, OnInvalid},
+    overlay::Overlay,
+    system,
+};
+
+/// The EVM of one block.
+pub(crate) type BlockEvm<'a, S> = MainnetEvm<MainnetContext<Overlay<'a, S>>>;
+
+/// Wei in a gwei, the unit of withdrawals.
+const GWEI: u64 = 1_000_000_000;
 
 /// Executes `transactions` in order on top of `state`, with the system calls, withdrawals and rewards that `block` asks for.
 ///
@@ -17,6 +38,138 @@ pub fn execute<S: DatabaseRef + Sync>(
     state: &S,
     config: &Config,
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
-    let _ = (block, transactions, state, config);
-    todo!()
+    let removes_empty = block.fork >= Fork::SpuriousDragon;
+    let overlay = Overlay::new(state, removes_empty, config.per_transaction_changes);
+    let mut evm = new_evm(block, overlay);
+    evm.ctx.cfg.disable_eip3607 = config.allow_contract_senders;
+
+    let mut outcome = BlockOutcome::default();
+    if block.is_dao_fork {
+        dao::apply(evm.ctx.db_mut()).map_err(ExecError::State)?;
+    }
+    system::before_transactions(&mut evm, block)?;
+    for (index, transaction) in (0..).map(TxIndex).zip(transactions) {
+        outcome.statistics.executions += 1;
+        match execute_transaction(&mut evm, block, transaction, &outcome)? {
+            Ok(result) => include(&mut outcome, block.fork, transaction, result, evm.ctx.db_mut().take_recorded()),
+            Err(reason) => match config.on_invalid {
+                OnInvalid::Fail => return Err(ExecError::InvalidTransaction { index, reason }),
+                OnInvalid::Skip => outcome.skipped.push((index, reason)),
+            },
+        }
+    }
+    if block.fork >= Fork::Prague {
+        outcome.requests = system::requests(&mut evm, block, &outcome.receipts)?;
+    }
+    let mut overlay = evm.ctx.journaled_state.database;
+    pay(&mut overlay, block).map_err(ExecError::State)?;
+    outcome.changes = overlay.into_changes();
+    Ok(outcome)
+}
+
+/// Runs one transaction and commits what it did; the inner error says why it cannot be included here.
+fn execute_transaction<S: DatabaseRef>(
+    evm: &mut BlockEvm<'_, S>,
+    block: &BlockContext,
+    transaction: &RecoveredTx,
+    so_far: &BlockOutcome,
+) -> Result<Result<ExecutionResult, InvalidTransaction>, ExecError<S::Error>> {
+    if let Err(reason) = check_room(block, transaction, so_far) {
+        return Ok(Err(reason));
+    }
+    let result = evm.transact_one(transaction_env(transaction));
+    let journal = evm.finalize();
+    match result {
+        Ok(result) => {
+            evm.ctx.db_mut().commit(journal).map_err(ExecError::State)?;
+            Ok(Ok(result))
+        }
+        Err(EVMError::Transaction(reason)) => Ok(Err(reason)),
+        Err(error) => Err(evm_error(error)),
+    }
+}
+
+/// Whether the block has gas and blob gas left for a transaction.
+fn check_room(
+    block: &BlockContext,
+    transaction: &RecoveredTx,
+    so_far: &BlockOutcome,
+) -> Result<(), InvalidTransaction> {
+    if transaction.gas_limit() > block.gas_limit.saturating_sub(so_far.gas_used) {
+        return Err(InvalidTransaction::CallerGasLimitMoreThanBlock);
+    }
+    let blob_gas = transaction.blob_gas_used().unwrap_or_default();
+    let Some(params) = block.blob_params.filter(|_| blob_gas > 0) else { return Ok(()) };
+    let room = params.max_blob_gas_per_block().saturating_sub(so_far.blob_gas_used);
+    if blob_gas <= room {
+        return Ok(());
+    }
+    let blobs = |gas: u64| usize::try_from(gas / alloy_eips::eip4844::DATA_GAS_PER_BLOB).unwrap_or(usize::MAX);
+    Err(InvalidTransaction::TooManyBlobs { max: blobs(room), have: blobs(blob_gas) })
+}
+
+/// Adds an executed transaction to the outcome.
+fn include(
+    outcome: &mut BlockOutcome,
+    fork: Fork,
+    transaction: &RecoveredTx,
+    result: ExecutionResult,
+    changes: Option<StateChanges>,
+) {
+    outcome.gas_used += result.tx_gas_used();
+    outcome.blob_gas_used += transaction.blob_gas_used().unwrap_or_default();
+    let status = if fork >= Fork::Byzantium {
+        Eip658Value::Eip658(result.is_success())
+    } else {
+        Eip658Value::PostState(B256::ZERO)
+    };
+    let logs = result.into_logs();
+    let logs_bloom = bloom(&logs);
+    outcome.logs_bloom |= logs_bloom;
+    let receipt = ReceiptFields { status, cumulative_gas_used: outcome.gas_used, logs };
+    let receipt = ReceiptWithBloom { receipt, logs_bloom };
+    outcome.receipts.push(Receipt::from_typed(transaction.inner().tx_type(), receipt));
+    outcome.transaction_changes.extend(changes);
+}
+
+fn bloom(logs: &[Log]) -> Bloom {
+    let mut bloom = Bloom::ZERO;
+    for log in logs {
+        bloom.accrue_log(log);
+    }
+    bloom
+}
+
+/// Pays what a block pays without a transaction: withdrawals since Shanghai (EIP-4895), rewards before Paris.
+fn pay<S: DatabaseRef>(state: &mut Overlay<'_, S>, block: &BlockContext) -> Result<(), S::Error> {
+    for withdrawal in &block.withdrawals {
+        state.credit(withdrawal.address, U256::from(withdrawal.amount) * U256::from(GWEI))?;
+    }
+    let reward = U256::from(block.fork.block_reward());
+    if reward.is_zero() {
+        return Ok(());
+    }
+    for ommer in &block.ommers {
+        state.credit(ommer.beneficiary, ommer_reward(reward, block.height, ommer.height))?;
+    }
+    let for_ommers = reward / U256::from(32) * U256::from(block.ommers.len());
+    state.credit(block.beneficiary, reward + for_ommers)
+}
+
+/// An ommer one generation back earns seven eighths of the reward, each further generation an eighth less (Yellow Paper,
+/// section 11.3).
+fn ommer_reward(reward: U256, height: u64, ommer: u64) -> U256 {
+    let eighths = (ommer + 8).saturating_sub(height).min(8);
+    reward * U256::from(eighths) / U256::from(8)
+}
+
+/// An error of the EVM that is no transaction's fault.
+pub(crate) fn evm_error<E: std::error::Error>(error: EVMError<E>) -> ExecError<E> {
+    match error {
+        EVMError::Database(error) => ExecError::State(error),
+        EVMError::Transaction(reason) => ExecError::Evm(reason.to_string()),
+        EVMError::Header(reason) => ExecError::Evm(reason.to_string()),
+        EVMError::Custom(reason) => ExecError::Evm(reason),
+        EVMError::CustomAny(reason) => ExecError::Evm(reason.to_string()),
+    }
 }

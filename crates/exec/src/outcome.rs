@@ -143,6 +143,9 @@ pub enum ExecError<E: std::error::Error> {
     /// A deposit log does not have the layout of EIP-6110.
     #[error("deposit log is malformed: {0}")]
     DepositLog(String),
+    /// The EVM refused the block for a reason that lies in no transaction.
+    #[error("the EVM refused the block: {0}")]
+    Evm(String),
     /// State could not be read.
     #[error("failed to read state")]
     State(#[source] E),

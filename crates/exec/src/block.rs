@@ -141,7 +141,7 @@ fn bloom(logs: &[Log]) -> Bloom {
 }
 
 /// Pays what a block pays without a transaction: withdrawals since Shanghai (EIP-4895), rewards before Paris.
-fn pay<S: DatabaseRef>(state: &mut Overlay<'_, S>, block: &BlockContext) -> Result<(), S::Error> {
+pub(crate) fn pay<S: DatabaseRef>(state: &mut Overlay<'_, S>, block: &BlockContext) -> Result<(), S::Error> {
     for withdrawal in &block.withdrawals {
         state.credit(withdrawal.address, U256::from(withdrawal.amount) * U256::from(GWEI))?;
     }

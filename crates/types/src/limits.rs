@@ -56,3 +56,12 @@ pub const MAX_FEE_HISTORY_BLOCKS: u64 = 1_024;
 
 /// Block state calls of one `eth_simulateV1` (geth: 256).
 pub const MAX_SIMULATE_BLOCKS: u64 = 256;
+
+/// Transactions of the block that the `pending` tag shows; a longer queue is cut here.
+pub const MAX_PENDING_BLOCK_TRANSACTIONS: usize = 1_000;
+
+/// Bytes of code kept in memory in front of the disk.
+pub const MAX_CODE_CACHE_BYTES: usize = 256 * 1024 * 1024;
+
+/// Bytes of blocks, as the log encodes them, kept in memory behind the head once they are on disk.
+pub const MAX_BLOCK_CACHE_BYTES: u64 = 256 * 1024 * 1024;

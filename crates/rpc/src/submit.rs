@@ -1,0 +1,162 @@
+//! How transactions get from a client into the pool.
+//!
+//! The cost of a payment is its signature: decoding and recovering happen outside every lock and, for a batch, on all
+//! cores; then the whole batch goes in under one lock.
+
+use std::sync::Arc;
+
+use alloy_consensus::{EthereumTxEnvelope, TxEip4844, TxEip4844WithSidecar, transaction::SignerRecoverable};
+use alloy_eips::{eip2718::Decodable2718, eip7594::BlobTransactionSidecarVariant};
+use alloy_primitives::{B256, hex};
+use braid_pool::{Inserted, Pool, PoolConfig, PoolRules};
+use braid_types::{RecoveredTx, Transaction, limits};
+use rayon::prelude::*;
+
+use crate::{context::RpcContext, error::RpcError};
+
+/// EIP-2718 type of blob transactions.
+const BLOB_TYPE: u8 = 3;
+
+/// A blob transaction as clients send it.
+type WithSidecar = EthereumTxEnvelope<TxEip4844WithSidecar<BlobTransactionSidecarVariant>>;
+
+/// A transaction on its way into the pool.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The transaction.
+    pub transaction: RecoveredTx,
+    /// Blobs, commitments and proofs of a blob transaction.
+    pub sidecar: Option<Arc<BlobTransactionSidecarVariant>>,
+}
+
+impl RpcContext {
+    /// Adds a transaction to the pool and wakes who waits for it.
+    ///
+    /// # Errors
+    /// If the pool refuses it.
+    pub fn submit(
+        &self,
+        transaction: RecoveredTx,
+        sidecar: Option<Arc<BlobTransactionSidecarVariant>>,
+    ) -> Result<B256, RpcError> {
+        let submission = Ok(Submission { transaction, sidecar });
+        self.submit_all(vec![submission]).pop().unwrap_or_else(|| Err(RpcError::internal("no answer from the pool")))
+    }
+
+    /// Adds transactions to the pool in order, under one lock. Failures pass through in their place.
+    pub fn submit_all(&self, submissions: Vec<Result<Submission, RpcError>>) -> Vec<Result<B256, RpcError>> {
+        let state = self.head().state.clone();
+        let mut inserted: Vec<RecoveredTx> = Vec::with_capacity(submissions.len());
+        let mut pool = self.chain.pool().lock();
+        let mut insert = |submission: Submission| -> Result<B256, RpcError> {
+            let account = state.account(submission.transaction.signer()).unwrap_or_default();
+            let transaction = Arc::clone(&submission.transaction);
+            let Inserted { hash, .. } = pool.insert(submission.transaction, submission.sidecar, account)?;
+            inserted.push(transaction);
+            Ok(hash)
+        };
+        let answers = submissions.into_iter().map(|submission| insert(submission?)).collect();
+        drop(pool);
+        self.announce(inserted);
+        answers
+    }
+
+    /// Decodes, recovers and checks raw transactions on all cores, then adds them in order.
+    pub fn submit_raw(&self, texts: &[&str]) -> Vec<Result<B256, RpcError>> {
+        let (rules, config) = self.admission();
+        let prepare = |text: &&str| self.prepare(text, &rules, &config);
+        let submissions = match texts {
+            [text] => vec![prepare(text)],
+            texts => texts.par_iter().map(prepare).collect(),
+        };
+        self.submit_all(submissions)
+    }
+
+    /// Checks a transaction that did not come as bytes; see [`Pool::check`].
+    ///
+    /// # Errors
+    /// If the pool would refuse it.
+    pub fn check(
+        &self,
+        transaction: &RecoveredTx,
+        sidecar: Option<&BlobTransactionSidecarVariant>,
+    ) -> Result<(), RpcError> {
+        let (rules, config) = self.admission();
+        Ok(Pool::check(&rules, &config, transaction, sidecar)?)
+    }
+
+    fn admission(&self) -> (PoolRules, PoolConfig) {
+        let pool = self.chain.pool().lock();
+        (pool.rules().clone(), pool.config().clone())
+    }
+
+    fn prepare(&self, text: &str, rules: &PoolRules, config: &PoolConfig) -> Result<Submission, RpcError> {
+        let submission = decode(text)?;
+        Pool::check(rules, config, &submission.transaction, submission.sidecar.as_deref())?;
+        Ok(submission)
+    }
+
+    fn announce(&self, inserted: Vec<RecoveredTx>) {
+        if inserted.is_empty() {
+            return;
+        }
+        if let Some(sequencer) = &self.sequencer {
+            sequencer.notify();
+        }
+        self.filters.on_pending(inserted.iter().map(|tx| *tx.tx_hash()));
+        if self.events.pending.receiver_count() > 0 {
+            for transaction in inserted {
+                // An error says that the last listener has just gone.
+                let _ = self.events.pending.send(transaction);
+            }
+        }
+    }
+}
+
+/// A signed transaction from the hex text a client sends, with its sender.
+///
+/// # Errors
+/// If it is too long, no hexadecimal, no transaction, or its signature is not valid.
+pub fn decode(text: &str) -> Result<Submission, RpcError> {
+    if text.len() / 2 > limits::MAX_BLOB_TRANSACTION_SIZE_BYTES + limits::MAX_TRANSACTION_SIZE_BYTES {
+        return Err(RpcError::server("oversized data"));
+    }
+    let Some(digits) = text.strip_prefix("0x") else {
+        return Err(RpcError::invalid_params(
+            "invalid argument 0: json: cannot unmarshal hex string without 0x prefix",
+        ));
+    };
+    let bytes = hex::decode(digits)
+        .map_err(|error| RpcError::invalid_params(format!("invalid argument 0: invalid hex string: {error}")))?;
+    decode_bytes(&bytes)
+}
+
+/// A signed transaction from its EIP-2718 encoding, blob transactions with their sidecar.
+///
+/// # Errors
+/// If it is no transaction or its signature is not valid.
+pub fn decode_bytes(bytes: &[u8]) -> Result<Submission, RpcError> {
+    let malformed = |error: &dyn std::fmt::Display| RpcError::server(format!("rlp: {error}"));
+    let (transaction, sidecar) = match bytes.first() {
+        None => return Err(RpcError::server("typed transaction too short")),
+        Some(&BLOB_TYPE) => split(WithSidecar::decode_2718_exact(bytes).map_err(|error| malformed(&error))?),
+        Some(_) => (Transaction::decode_2718_exact(bytes).map_err(|error| malformed(&error))?, None),
+    };
+    let transaction = transaction.try_into_recovered().map_err(|_| RpcError::server("invalid sender"))?;
+    Ok(Submission { transaction: Arc::new(transaction), sidecar })
+}
+
+fn split(with_sidecar: WithSidecar) -> (Transaction, Option<Arc<BlobTransactionSidecarVariant>>) {
+    match with_sidecar {
+        EthereumTxEnvelope::Eip4844(signed) => {
+            let (inner, signature, hash) = signed.into_parts();
+            let (inner, sidecar): (TxEip4844, _) = inner.into_parts();
+            let signed = alloy_consensus::Signed::new_unchecked(inner, signature, hash);
+            (EthereumTxEnvelope::Eip4844(signed), Some(Arc::new(sidecar)))
+        }
+        EthereumTxEnvelope::Legacy(signed) => (EthereumTxEnvelope::Legacy(signed), None),
+        EthereumTxEnvelope::Eip2930(signed) => (EthereumTxEnvelope::Eip2930(signed), None),
+        EthereumTxEnvelope::Eip1559(signed) => (EthereumTxEnvelope::Eip1559(signed), None),
+        EthereumTxEnvelope::Eip7702(signed) => (EthereumTxEnvelope::Eip7702(signed), None),
+    }
+}

@@ -68,7 +68,7 @@ pub fn execute<S: DatabaseRef + Sync>(
 }
 
 /// Runs one transaction and commits what it did; the inner error says why it cannot be included here.
-fn execute_transaction<S: DatabaseRef>(
+pub(crate) fn execute_transaction<S: DatabaseRef>(
     evm: &mut BlockEvm<'_, S>,
     block: &BlockContext,
     transaction: &RecoveredTx,
@@ -109,7 +109,7 @@ fn check_room(
 }
 
 /// Adds an executed transaction to the outcome.
-fn include(
+pub(crate) fn include(
     outcome: &mut BlockOutcome,
     fork: Fork,
     transaction: &RecoveredTx,

@@ -13,4 +13,4 @@ mod system;
 pub use block::execute;
 pub use evm::{block_env, call_env, new_evm, transaction_env};
 pub use outcome::{BlockContext, BlockOutcome, Config, ExecError, Ommer, OnInvalid, Statistics};
-pub use parts::{after_transactions, before_transactions};
+pub use parts::{after_transactions, before_transactions, execute_alone};

@@ -4,14 +4,15 @@
 //! Both take the state that holds at that point and return what they changed; nothing is kept.
 
 use alloy_eips::eip7685::Requests;
-use braid_types::{Fork, Receipt, StateChanges};
+use alloy_primitives::U256;
+use braid_types::{Fork, Receipt, RecoveredTx, StateChanges, TxIndex};
 use revm::{DatabaseRef, context::ContextTr};
 
 use crate::{
-    block::{BlockEvm, pay},
+    block::{BlockEvm, execute_transaction, include, pay},
     dao,
     evm::new_evm,
-    outcome::{BlockContext, ExecError},
+    outcome::{BlockContext, BlockOutcome, ExecError},
     overlay::Overlay,
     system,
 };
@@ -50,6 +51,27 @@ pub fn after_transactions<S: DatabaseRef>(
     let mut overlay = evm.ctx.journaled_state.database;
     pay(&mut overlay, block).map_err(ExecError::State)?;
     Ok((overlay.into_changes(), requests))
+}
+
+/// One transaction as Ethereum's state tests run it: without system calls, withdrawals and rewards, but the fee
+/// recipient is touched, whatever it is paid. Returns the receipt and what changed.
+///
+/// # Errors
+/// If the transaction is invalid or state cannot be read.
+pub fn execute_alone<S: DatabaseRef>(
+    block: &BlockContext,
+    transaction: &RecoveredTx,
+    state: &S,
+) -> Result<(Receipt, StateChanges), ExecError<S::Error>> {
+    let mut evm = block_evm(block, state);
+    let mut outcome = BlockOutcome::default();
+    let result = execute_transaction(&mut evm, block, transaction, &outcome)?;
+    let result = result.map_err(|reason| ExecError::InvalidTransaction { index: TxIndex(0), reason })?;
+    include(&mut outcome, block.fork, transaction, result, None);
+    let receipt = outcome.receipts.pop().ok_or_else(|| ExecError::Evm("no receipt was made".to_owned()))?;
+    let mut overlay = evm.ctx.journaled_state.database;
+    overlay.credit(block.beneficiary, U256::ZERO).map_err(ExecError::State)?;
+    Ok((receipt, overlay.into_changes()))
 }
 
 fn block_evm<'a, S: DatabaseRef>(block: &BlockContext, state: &'a S) -> BlockEvm<'a, S> {

@@ -1,15 +1,45 @@
 //! The state at one point in time: all accounts and slots in a persistent Merkle-Patricia trie.
+//!
+//! The account trie's leaves hold each account with its storage trie. [`State::apply`] copies the paths that change
+//! (see [`crate::trie`]), so that every state ever handed out stays valid and two neighbours share almost all of
+//! their memory.
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_rlp::{Encodable, Header};
+use alloy_trie::EMPTY_ROOT_HASH;
 use braid_types::{StateChanges, changes::AccountState};
+use rayon::prelude::*;
 
-use crate::error::CodeError;
+use crate::{
+    codes::Codes,
+    error::CodeError,
+    hashed::{HashedAccount, HashedChanges, hash_changes},
+    trie::{self, Child, Op, Value},
+};
+
+/// Changed accounts of one block from which their storage tries are updated in parallel.
+const PARALLEL_ACCOUNTS: usize = 16;
 
 /// An immutable state. Cloning is a reference count; [`State::apply`] shares what did not change.
 #[derive(Clone, Debug)]
-pub struct State(Arc<()>);
+pub struct State(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    accounts: Option<Child<AccountLeaf>>,
+    root: B256,
+    count: u64,
+    codes: Arc<Codes>,
+}
+
+/// An account with its storage.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountLeaf {
+    pub(crate) account: AccountState,
+    storage: Option<Child<U256>>,
+}
 
 /// `eth_getProof` for one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,33 +65,121 @@ pub struct StorageProof {
     pub nodes: Vec<Bytes>,
 }
 
+/// One differing key of two states, with hashed keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Difference {
+    /// An account other than its storage; `None`: it does not exist.
+    Account { key: B256, old: Option<AccountState>, new: Option<AccountState> },
+    /// A slot; zero: absent.
+    Slot { account: B256, slot: B256, old: U256, new: U256 },
+}
+
+impl Value for U256 {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.encode(out);
+    }
+}
+
+impl AccountLeaf {
+    fn storage_root(&self) -> B256 {
+        trie::root_hash(self.storage.as_ref())
+    }
+}
+
+impl PartialEq for AccountLeaf {
+    fn eq(&self, other: &Self) -> bool {
+        self.account == other.account && self.storage_root() == other.storage_root()
+    }
+}
+
+impl Value for AccountLeaf {
+    fn write(&self, out: &mut Vec<u8>) {
+        let AccountState { nonce, balance, code_hash } = &self.account;
+        let payload_length = nonce.length() + balance.length() + 33 + 33;
+        Header { list: true, payload_length }.encode(out);
+        nonce.encode(out);
+        balance.encode(out);
+        self.storage_root().encode(out);
+        code_hash.encode(out);
+    }
+}
+
 impl State {
     /// The state without accounts, that knows no code and no disk.
     pub fn empty() -> Self {
-        todo!()
+        Self::with_accounts(None, 0, Arc::default())
+    }
+
+    /// The state without accounts, over a table of codes.
+    pub(crate) fn empty_over(codes: Arc<Codes>) -> Self {
+        Self::with_accounts(None, 0, codes)
+    }
+
+    fn with_accounts(accounts: Option<Child<AccountLeaf>>, count: u64, codes: Arc<Codes>) -> Self {
+        let root = trie::root_hash(accounts.as_ref());
+        Self(Arc::new(Inner { accounts, root, count, codes }))
+    }
+
+    /// The same accounts, with code from another table.
+    pub(crate) fn over(self, codes: &Arc<Codes>) -> Self {
+        if Arc::ptr_eq(&self.0.codes, codes) {
+            return self;
+        }
+        let Inner { accounts, root, count, .. } = &*self.0;
+        Self(Arc::new(Inner { accounts: accounts.clone(), root: *root, count: *count, codes: Arc::clone(codes) }))
     }
 
     /// Ethereum's state root.
     pub fn root(&self) -> B256 {
-        todo!()
+        self.0.root
+    }
+
+    /// Number of accounts.
+    pub fn account_count(&self) -> u64 {
+        self.0.count
     }
 
     /// The state after `changes`, its root computed with all cores.
     pub fn apply(&self, changes: &StateChanges) -> Self {
-        let _ = changes;
-        todo!()
+        self.0.codes.add(&changes.codes);
+        if changes.accounts.is_empty() {
+            return self.clone();
+        }
+        self.apply_hashed(&hash_changes(changes))
+    }
+
+    /// The state after changes of hashed keys.
+    pub(crate) fn apply_hashed(&self, changes: &HashedChanges) -> Self {
+        let old = self.0.accounts.as_ref();
+        let steps: Vec<(Op<AccountLeaf>, i64)> = changes
+            .par_iter()
+            .with_min_len(PARALLEL_ACCOUNTS)
+            .map(|change| {
+                let before = trie::get(old, &change.key);
+                let after = leaf_after(before, change);
+                let added = i64::from(after.is_some()) - i64::from(before.is_some());
+                ((change.key, after), added)
+            })
+            .collect();
+        let added: i64 = steps.iter().map(|(_, added)| added).sum();
+        let ops: Vec<_> = steps.into_iter().map(|(op, _)| op).collect();
+        let count = self.0.count.saturating_add_signed(added);
+        Self::with_accounts(trie::update(old, &ops), count, Arc::clone(&self.0.codes))
     }
 
     /// An account, if it exists.
     pub fn account(&self, address: Address) -> Option<AccountState> {
-        let _ = address;
-        todo!()
+        self.leaf(&keccak256(address)).map(|leaf| leaf.account)
     }
 
     /// A storage slot; zero if absent.
     pub fn storage(&self, address: Address, slot: U256) -> U256 {
-        let _ = (address, slot);
-        todo!()
+        self.hashed_slot(&keccak256(address), &keccak256(slot.to_be_bytes::<32>()))
+    }
+
+    /// Whether the account has any storage, as EIP-7610 asks before a contract is created.
+    pub fn has_storage(&self, address: Address) -> bool {
+        self.leaf(&keccak256(address)).is_some_and(|leaf| leaf.storage.is_some())
     }
 
     /// Byte code by hash; empty for the hash of nothing.
@@ -69,13 +187,81 @@ impl State {
     /// # Errors
     /// If the code is not known.
     pub fn code(&self, hash: B256) -> Result<Bytes, CodeError> {
-        let _ = hash;
-        todo!()
+        self.0.codes.get(hash)
     }
 
     /// Merkle proofs of an account and some of its slots, present or absent.
     pub fn prove(&self, address: Address, slots: &[U256]) -> AccountProof {
-        let _ = (address, slots);
-        todo!()
+        let key = keccak256(address);
+        let leaf = self.leaf(&key);
+        let storage = leaf.and_then(|leaf| leaf.storage.as_ref());
+        let prove_slot = |&slot: &U256| {
+            let key = keccak256(slot.to_be_bytes::<32>());
+            let value = trie::get(storage, &key).copied().unwrap_or_default();
+            StorageProof { slot, value, nodes: trie::prove(storage, &key) }
+        };
+        AccountProof {
+            account: leaf.map(|leaf| leaf.account),
+            storage_root: leaf.map_or(EMPTY_ROOT_HASH, AccountLeaf::storage_root),
+            nodes: trie::prove(self.0.accounts.as_ref(), &key),
+            storage: slots.iter().map(prove_slot).collect(),
+        }
     }
+
+    /// Calls `visit` with the hash of every address, the account, and its slots by hash, in the order of hashes.
+    pub fn for_each(&self, mut visit: impl FnMut(B256, AccountState, &mut dyn Iterator<Item = (B256, U256)>)) {
+        trie::for_each(self.0.accounts.as_ref(), &mut |key, leaf: &AccountLeaf| {
+            let mut slots = Vec::new();
+            trie::for_each(leaf.storage.as_ref(), &mut |slot, value: &U256| slots.push((*slot, *value)));
+            visit(*key, leaf.account, &mut slots.into_iter());
+        });
+    }
+
+    /// Every key whose value differs between `self` and `new`; sub-tries that both share cost nothing.
+    pub(crate) fn diff(&self, new: &Self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        trie::diff(self.0.accounts.as_ref(), new.0.accounts.as_ref(), &mut |key, old, new| {
+            let account = |leaf: Option<&AccountLeaf>| leaf.map(|leaf| leaf.account);
+            if account(old) != account(new) {
+                found.push(Difference::Account { key: *key, old: account(old), new: account(new) });
+            }
+            let storage = |leaf: Option<&'_ AccountLeaf>| leaf.and_then(|leaf| leaf.storage.clone());
+            let (old, new) = (storage(old), storage(new));
+            trie::diff(old.as_ref(), new.as_ref(), &mut |slot, old, new| {
+                let [old, new] = [old, new].map(|value| value.copied().unwrap_or_default());
+                found.push(Difference::Slot { account: *key, slot: *slot, old, new });
+            });
+        });
+        found
+    }
+
+    /// The table of codes.
+    pub(crate) fn codes(&self) -> &Arc<Codes> {
+        &self.0.codes
+    }
+
+    /// A slot by hashed keys.
+    pub(crate) fn hashed_slot(&self, account: &B256, slot: &B256) -> U256 {
+        let storage = self.leaf(account).and_then(|leaf| leaf.storage.as_ref());
+        trie::get(storage, slot).copied().unwrap_or_default()
+    }
+
+    /// An account by hashed address.
+    pub(crate) fn hashed_account(&self, key: &B256) -> Option<AccountState> {
+        self.leaf(key).map(|leaf| leaf.account)
+    }
+
+    fn leaf(&self, key: &B256) -> Option<&AccountLeaf> {
+        trie::get(self.0.accounts.as_ref(), key)
+    }
+}
+
+/// The leaf of an account after a change, its storage trie with it.
+fn leaf_after(before: Option<&AccountLeaf>, change: &HashedAccount) -> Option<AccountLeaf> {
+    let account = change.account?;
+    let old = before.filter(|_| !change.cleared).and_then(|leaf| leaf.storage.as_ref());
+    let ops: Vec<Op<U256>> =
+        change.slots.iter().map(|(slot, value)| (*slot, (!value.is_zero()).then_some(*value))).collect();
+    let storage = if ops.is_empty() { old.cloned() } else { trie::update(old, &ops) };
+    Some(AccountLeaf { account, storage })
 }

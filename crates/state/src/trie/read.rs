@@ -1,0 +1,56 @@
+//! Looking up, proving and walking.
+
+use alloy_primitives::{B256, Bytes};
+use alloy_trie::EMPTY_ROOT_HASH;
+
+use super::node::{Child, Value, common_nibbles, nibble};
+
+/// The root hash of a trie.
+pub(crate) fn root_hash<V: Value>(root: Option<&Child<V>>) -> B256 {
+    root.map_or(EMPTY_ROOT_HASH, |root| root.link().hash())
+}
+
+/// The value at a key.
+pub(crate) fn get<'a, V>(root: Option<&'a Child<V>>, key: &B256) -> Option<&'a V> {
+    let mut node = root?;
+    loop {
+        match node {
+            Child::Leaf(leaf) => return (leaf.key == *key).then_some(&leaf.value),
+            Child::Branch(branch) => node = branch.child(nibble(key, branch.depth))?,
+        }
+    }
+}
+
+/// The nodes from the root towards `key` that are referred to by hash, the root always: they prove the value at
+/// `key`, or that there is none.
+pub(crate) fn prove<V: Value>(root: Option<&Child<V>>, key: &B256) -> Vec<Bytes> {
+    let mut nodes = Vec::new();
+    let mut next = root;
+    let mut start = 0;
+    while let Some(node) = next {
+        if start == 0 || !node.link().is_embedded() {
+            nodes.push(node.encode(start).into());
+        }
+        next = None;
+        if let Child::Branch(branch) = node
+            && common_nibbles(&branch.path, key) >= branch.depth
+        {
+            let inner = branch.encode();
+            if branch.depth > start && inner.len() >= 32 {
+                nodes.push(inner.into());
+            }
+            next = branch.child(nibble(key, branch.depth));
+            start = branch.depth + 1;
+        }
+    }
+    nodes
+}
+
+/// Calls `visit` with every key and value, in the order of keys.
+pub(crate) fn for_each<'a, V>(root: Option<&'a Child<V>>, visit: &mut impl FnMut(&'a B256, &'a V)) {
+    match root {
+        None => {}
+        Some(Child::Leaf(leaf)) => visit(&leaf.key, &leaf.value),
+        Some(Child::Branch(branch)) => branch.children().iter().for_each(|child| for_each(Some(child), visit)),
+    }
+}

@@ -11,6 +11,7 @@ use crate::{
         DevSettings,
         layers::{self, Resolved},
     },
+    conformance::ConformanceCommand,
     db::DbCommand,
 };
 
@@ -31,6 +32,8 @@ enum Command {
     /// Look into a data directory
     #[command(subcommand)]
     Db(DbCommand),
+    #[command(flatten)]
+    Conformance(ConformanceCommand),
 }
 
 /// What to do.
@@ -42,6 +45,8 @@ pub(crate) enum Action {
     PrintConfig(String),
     /// Look into a data directory.
     Db(DbCommand),
+    /// Run a conformance suite.
+    Conformance(ConformanceCommand),
 }
 
 /// Reads the command line, the environment and the configuration file.
@@ -62,6 +67,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
             Ok(Action::Dev(Box::new(resolved)))
         }
         Command::Db(command) => Ok(Action::Db(command)),
+        Command::Conformance(command) => Ok(Action::Conformance(command)),
     }
 }
 

@@ -50,8 +50,9 @@ fn read(dir: &Path) -> eyre::Result<StoreStats> {
 
 fn to_json(stats: &StoreStats) -> serde_json::Value {
     let keyspaces = stats.keyspaces.iter();
-    let keyspaces: Vec<_> =
-        keyspaces.map(|(name, keys, bytes)| serde_json::json!({ "name": name, "keys": keys, "bytes": bytes })).collect();
+    let keyspaces: Vec<_> = keyspaces
+        .map(|(name, keys, bytes)| serde_json::json!({ "name": name, "keys": keys, "bytes": bytes }))
+        .collect();
     serde_json::json!({
         "head": stats.head,
         "checkpoint": stats.checkpoint,

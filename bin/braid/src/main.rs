@@ -4,7 +4,9 @@
 
 mod cli;
 mod config;
+mod conformance;
 mod db;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -23,9 +25,10 @@ fn main() -> ExitCode {
 
 fn run(action: Action) -> eyre::Result<ExitCode> {
     match action {
-        Action::Dev(resolved) => { let _ = resolved; }
+        Action::Dev(resolved) => drop(resolved),
         Action::PrintConfig(text) => print!("{text}"),
         Action::Db(command) => db::run(&command)?,
+        Action::Conformance(command) => return conformance::run(&command),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -125,7 +125,9 @@ fn names(command: &Command) -> Vec<(String, String)> {
     let args = command.find_subcommand(DEV).into_iter().flat_map(Command::get_arguments);
     let settings = args.filter(|arg| !matches!(arg.get_id().as_str(), "config" | "print_config" | "help" | "version"));
     settings
-        .filter_map(|arg| Some((arg.get_long()?.to_owned(), arg.get_help().map(ToString::to_string).unwrap_or_default())))
+        .filter_map(|arg| {
+            Some((arg.get_long()?.to_owned(), arg.get_help().map(ToString::to_string).unwrap_or_default()))
+        })
         .collect()
 }
 

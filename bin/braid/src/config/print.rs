@@ -6,7 +6,8 @@ use super::layers::{Resolved, Source};
 
 /// The settings as TOML. What is not set stands as a comment.
 pub(crate) fn print(resolved: &Resolved, values: &toml::Table) -> String {
-    let mut text = "# Effective settings of braid dev. Precedence: flag, environment, file, data directory, default.\n".to_owned();
+    let mut text =
+        "# Effective settings of braid dev. Precedence: flag, environment, file, data directory, default.\n".to_owned();
     for (name, help) in &resolved.names {
         let source = resolved.sources.get(name).unwrap_or(&Source::Default);
         // Writing to a string cannot fail.

@@ -65,7 +65,8 @@ fn flag_beats_environment_beats_file_beats_default() {
 
 #[test]
 fn every_kind_of_toml_value_is_read() {
-    let file = file("block-time = 0.25\nbalance = 7\ncors = [\"http://a\", \"http://b\"]\nquiet = true\nfork = \"london\"\n");
+    let file =
+        file("block-time = 0.25\nbalance = 7\ncors = [\"http://a\", \"http://b\"]\nquiet = true\nfork = \"london\"\n");
     let settings = resolve_with(&["--config", path(&file)], &[]).unwrap().settings;
     assert_eq!(settings.block_time.unwrap().0.as_millis(), 250);
     assert_eq!(settings.balance.to_string(), "7");
@@ -97,7 +98,8 @@ fn the_file_cannot_name_another_file() {
 
 #[test]
 fn a_bad_value_in_the_file_is_an_error_that_names_the_file() {
-    for text in ["port = 70000", "port = \"x\"", "block-time = 0", "mnemonic = \"test\"", "port = [1, 2]", "fork = {}"] {
+    for text in ["port = 70000", "port = \"x\"", "block-time = 0", "mnemonic = \"test\"", "port = [1, 2]", "fork = {}"]
+    {
         let file = file(text);
         let error = resolve_with(&["--config", path(&file)], &[]).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{text}");

@@ -6,10 +6,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_trie::KECCAK_EMPTY;
 use braid_chain::{Ancestors, BlockView};
 use braid_state::{State, StateAt};
-use braid_types::{
-    AccountChange, Height, StateChanges,
-    changes::AccountState,
-};
+use braid_types::{AccountChange, Height, StateChanges, changes::AccountState};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
@@ -145,7 +142,8 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_the_suites_write_them() {
-        for (text, value) in [("0x0a", 10), ("0x", 0), ("", 0), ("12", 12), ("0x:bigint 0x10", 16), ("0x000000ff", 255)] {
+        for (text, value) in [("0x0a", 10), ("0x", 0), ("", 0), ("12", 12), ("0x:bigint 0x10", 16), ("0x000000ff", 255)]
+        {
             assert_eq!(Quantity::parse(text), Ok(Quantity(U256::from(value))), "{text}");
         }
         for text in ["0xzz", "1.5", &format!("0x1{}", "0".repeat(64))] {

@@ -101,7 +101,7 @@ impl Report {
     /// Prints the cases and the summary, and says how the process should exit: with an error if a case failed or
     /// there was none.
     pub(crate) fn print(mut self, style: Style) -> io::Result<ExitCode> {
-        self.files.sort();
+        self.files.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut out = io::stdout().lock();
         for (path, cases) in &self.files {
             for case in cases {
@@ -172,18 +172,6 @@ fn line(path: &Path, case: &Case) -> String {
         let _ = write!(line, ": {}", reason.replace('\n', "\n    "));
     }
     line
-}
-
-impl PartialOrd for Case {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Case {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.name.cmp(&other.name)
-    }
 }
 
 #[cfg(test)]

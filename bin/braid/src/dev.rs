@@ -1,0 +1,173 @@
+//! `braid dev`: a chain of one's own with funded accounts, on this machine.
+//!
+//! Wires the parts: data directory and genesis, chain, sequencer, server. Stops in the opposite order: first the server, so
+//! that nothing new comes in, then the sequencer after the block it is making, then a last checkpoint.
+
+pub(crate) mod accounts;
+pub(crate) mod data;
+mod genesis;
+mod screen;
+mod serve;
+
+use std::{
+    io::Write,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use alloy_primitives::{Address, Bytes};
+use alloy_signer_local::PrivateKeySigner;
+use braid_chain::{
+    Chain, ChainOptions, Committed, Mining, Sequencer, SequencerOptions, state::StoreOptions,
+};
+use braid_pool::PoolConfig;
+use braid_types::Fork;
+use eyre::Context;
+
+use self::{data::DataDirectory, genesis::DevGenesis, screen::Screen, serve::Clock};
+use crate::{
+    config::{DevSettings, layers::Resolved},
+    metrics::Metrics,
+    telemetry,
+};
+
+/// Runs the node until it is told to stop.
+///
+/// # Errors
+/// If it cannot start, or cannot go on.
+pub(crate) fn run(resolved: &Resolved) -> eyre::Result<()> {
+    let settings = &resolved.settings;
+    telemetry::start(settings.log_format, &settings.log_level)?;
+    let signers = accounts::derive(&settings.mnemonic, settings.accounts)?;
+    let directory = DataDirectory::open(settings.datadir.as_deref())?;
+    let chain = open_chain(resolved, &directory, &signers)?;
+    let metrics = Metrics::start(Arc::clone(&chain))?;
+    chain.on_commit(log);
+    let clock = Clock(Arc::new(now_ms));
+    let options = sequencer_options(settings);
+    let sequencer = Sequencer::start(Arc::clone(&chain), options, Arc::clone(&clock.0));
+    let sequencer = Arc::new(sequencer.wrap_err("failed to start the sequencer")?);
+
+    let node = serve::Node { sequencer, signers: signers.clone(), clock, metrics };
+    serve::until_stopped(settings, node, |address| {
+        if settings.quiet {
+            return Ok(());
+        }
+        let screen = first_screen(settings, &chain, &directory, address, &signers);
+        std::io::stdout().write_all(screen.as_bytes()).wrap_err("failed to print the first screen")
+    })
+}
+
+fn open_chain(
+    resolved: &Resolved,
+    directory: &DataDirectory,
+    signers: &[PrivateKeySigner],
+) -> eyre::Result<Arc<Chain>> {
+    let settings = &resolved.settings;
+    let genesis = directory.genesis(resolved, || {
+        let addresses: Vec<Address> = signers.iter().map(PrivateKeySigner::address).collect();
+        dev_genesis(settings).build(&addresses)
+    })?;
+    let options = ChainOptions {
+        genesis,
+        directory: directory.path().to_owned(),
+        store: StoreOptions { history: settings.history, ..StoreOptions::default() },
+        pool: PoolConfig {
+            max_transactions: settings.pool_max_transactions,
+            max_size_bytes: settings.pool_max_bytes,
+            max_per_sender: settings.pool_max_per_sender,
+            ..PoolConfig::default()
+        },
+        threads: settings.threads.unwrap_or_else(available_threads),
+        is_dev: true,
+    };
+    let chain = Chain::open(options).wrap_err_with(|| format!("failed to open {}", directory.path().display()))?;
+    Ok(Arc::new(chain))
+}
+
+fn dev_genesis(settings: &DevSettings) -> DevGenesis {
+    DevGenesis {
+        chain_id: settings.chain_id,
+        fork: settings.fork.0,
+        timestamp: settings.timestamp.unwrap_or_else(|| now_ms() / 1_000),
+        gas_limit: settings.gas_limit,
+        balance: settings.balance.0,
+    }
+}
+
+fn sequencer_options(settings: &DevSettings) -> SequencerOptions {
+    SequencerOptions {
+        mining: mining(settings),
+        gas_limit: settings.gas_limit,
+        beneficiary: Address::ZERO,
+        extra_data: Bytes::from_static(concat!("braid/", env!("CARGO_PKG_VERSION")).as_bytes()),
+    }
+}
+
+fn mining(settings: &DevSettings) -> Mining {
+    match settings.block_time {
+        _ if settings.no_mining => Mining::Manual,
+        Some(interval) => Mining::Interval(interval.0),
+        None => Mining::Auto,
+    }
+}
+
+/// One line for each block.
+fn log(committed: &Committed) {
+    if let Some(oldest) = committed.reverted.last() {
+        tracing::info!(count = committed.reverted.len(), from = oldest.height(), "reverted blocks");
+    }
+    let timings = committed.timings;
+    for block in &committed.added {
+        let (header, hash) = (&block.block.header, block.hash.to_string());
+        tracing::info!(
+            height = header.number,
+            hash = hash.get(..10).unwrap_or_default(),
+            txs = block.block.transactions.len(),
+            gas = header.gas_used,
+            ms = (timings.execution + timings.commit).as_micros() as f64 / 1_000.0,
+            "block"
+        );
+    }
+}
+
+fn first_screen(
+    settings: &DevSettings,
+    chain: &Chain,
+    directory: &DataDirectory,
+    address: std::net::SocketAddr,
+    signers: &[PrivateKeySigner],
+) -> String {
+    let head = chain.head();
+    let balance = |signer: &PrivateKeySigner| head.state.account(signer.address()).unwrap_or_default().balance;
+    let accounts: Vec<_> = signers.iter().map(|signer| (signer.clone(), balance(signer))).collect();
+    let fork: Fork = chain.fork_of(&head.block);
+    let ending = if directory.is_temporary() { " (removed when the node stops)" } else { "" };
+    let screen = Screen {
+        address,
+        chain_id: chain.spec().chain_id,
+        fork,
+        height: head.block.height(),
+        mining: match mining(settings) {
+            Mining::Auto => "as soon as transactions wait".to_owned(),
+            Mining::Interval(interval) => format!("every {} s", interval.as_secs_f64()),
+            Mining::Manual => "when asked to".to_owned(),
+        },
+        directory: format!("{}{ending}", directory.path().display()),
+        accounts: &accounts,
+        mnemonic: &settings.mnemonic,
+    };
+    screen.render()
+}
+
+fn available_threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Milliseconds since the Unix epoch.
+#[expect(clippy::disallowed_methods, reason = "the binary is where time comes from")]
+fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,133 @@
+//! The genesis of a development node: one fork from the start, funded accounts, and the contracts that clients expect.
+//!
+//! The system contracts of EIP-4788, EIP-2935, EIP-7002 and EIP-7251 stand where mainnet has them, from the fork on that
+//! calls them. The deterministic deployment proxy, which most tool chains deploy through, is there as well.
+
+use std::collections::BTreeMap;
+
+use alloy_eips::{eip2935, eip4788, eip7002, eip7251};
+use alloy_genesis::{Genesis, GenesisAccount};
+use alloy_primitives::{Address, Bytes, U256, address, bytes};
+use braid_types::{ChainSpec, Fork};
+
+/// Base fee of the genesis block, in wei per gas.
+const BASE_FEE: u128 = 1_000_000_000;
+
+/// Difficulty of the genesis block before Paris: Ethereum's minimum (yellow paper, equation 46).
+const DIFFICULTY: u64 = 131_072;
+
+/// Where the deterministic deployment proxy lives on every chain: CREATE2 with the salt in front of the init code.
+const DEPLOYMENT_PROXY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+
+/// Its byte code.
+static DEPLOYMENT_PROXY_CODE: Bytes = bytes!(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+);
+
+/// What a development chain begins with.
+#[derive(Clone, Debug)]
+pub(crate) struct DevGenesis {
+    /// EIP-155 chain id.
+    pub(crate) chain_id: u64,
+    /// The fork that rules from the start.
+    pub(crate) fork: Fork,
+    /// Seconds since the Unix epoch.
+    pub(crate) timestamp: u64,
+    /// Gas limit of the genesis block.
+    pub(crate) gas_limit: u64,
+    /// Balance of each funded account, in wei.
+    pub(crate) balance: U256,
+}
+
+impl DevGenesis {
+    /// The genesis with `funded` accounts.
+    pub(crate) fn build(&self, funded: &[Address]) -> Genesis {
+        let account = || GenesisAccount { balance: self.balance, ..GenesisAccount::default() };
+        let mut alloc: BTreeMap<Address, GenesisAccount> = predeploys(self.fork).collect();
+        alloc.extend(funded.iter().map(|&address| (address, account())));
+        Genesis {
+            config: ChainSpec::at_fork(self.chain_id, self.fork).config,
+            timestamp: self.timestamp,
+            gas_limit: self.gas_limit,
+            difficulty: if self.fork < Fork::Paris { U256::from(DIFFICULTY) } else { U256::ZERO },
+            base_fee_per_gas: (self.fork >= Fork::London).then_some(BASE_FEE),
+            alloc,
+            ..Genesis::default()
+        }
+    }
+}
+
+/// Contracts that are there from the start under `fork`.
+fn predeploys(fork: Fork) -> impl Iterator<Item = (Address, GenesisAccount)> {
+    let contracts = [
+        // CREATE2 came with Constantinople.
+        (Fork::Constantinople, DEPLOYMENT_PROXY, &DEPLOYMENT_PROXY_CODE),
+        (Fork::Cancun, eip4788::BEACON_ROOTS_ADDRESS, &eip4788::BEACON_ROOTS_CODE),
+        (Fork::Prague, eip2935::HISTORY_STORAGE_ADDRESS, &eip2935::HISTORY_STORAGE_CODE),
+        (
+            Fork::Prague,
+            eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+            &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE,
+        ),
+        (
+            Fork::Prague,
+            eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+            &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE,
+        ),
+    ];
+    contracts.into_iter().filter(move |(since, ..)| fork >= *since).map(|(_, address, code)| {
+        // A contract begins with nonce 1 (EIP-161).
+        (address, GenesisAccount { nonce: Some(1), code: Some(code.clone()), ..GenesisAccount::default() })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{b256, keccak256};
+    use braid_types::fork::FORKS;
+
+    use super::*;
+
+    fn genesis(fork: Fork) -> Genesis {
+        let dev = DevGenesis {
+            chain_id: 31_337,
+            fork,
+            timestamp: 1_700_000_000,
+            gas_limit: 30_000_000,
+            balance: U256::from(7),
+        };
+        dev.build(&[Address::repeat_byte(0xaa)])
+    }
+
+    #[test]
+    fn the_proxy_has_the_code_hash_it_has_on_mainnet() {
+        let expected = b256!("2fa86add0aed31f33a762c9d88e807c475bd51d0f52bd0955754b2608f7e4989");
+        assert_eq!(keccak256(&DEPLOYMENT_PROXY_CODE), expected);
+    }
+
+    #[test]
+    fn contracts_appear_with_the_fork_that_calls_them() {
+        let count = |fork| genesis(fork).alloc.len() - 1;
+        assert_eq!(count(Fork::Byzantium), 0);
+        assert_eq!(count(Fork::London), 1);
+        assert_eq!(count(Fork::Cancun), 2);
+        assert_eq!(count(Fork::LATEST), 5);
+    }
+
+    #[test]
+    fn every_fork_rules_from_genesis_on() {
+        for fork in FORKS {
+            let genesis = genesis(fork);
+            let spec = ChainSpec::from_config(&genesis.config).unwrap();
+            assert_eq!(spec.fork_at(0, genesis.timestamp, U256::ZERO), fork);
+            assert_eq!(genesis.base_fee_per_gas.is_some(), fork >= Fork::London);
+        }
+    }
+
+    #[test]
+    fn the_file_format_reads_back_the_same() {
+        let genesis = genesis(Fork::LATEST);
+        let text = serde_json::to_string(&genesis).unwrap();
+        assert_eq!(serde_json::from_str::<Genesis>(&text).unwrap(), genesis);
+    }
+}

@@ -1,0 +1,203 @@
+//! The running node: serves until a signal or a failure, then stops part by part.
+
+use std::{
+    io,
+    net::SocketAddr,
+    process,
+    sync::Arc,
+    time::Duration,
+};
+
+use alloy_signer_local::PrivateKeySigner;
+use braid_chain::{Mining, Sequencer, sequencer};
+use braid_rpc::{
+    DevAccounts, RpcContext, RpcOptions,
+    server::{HttpRoute, Routes, ServeError, ServerHandle, ServerOptions, serve},
+};
+use eyre::{Context, eyre};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{config::DevSettings, metrics::Metrics};
+
+/// How long requests that are being worked on may keep the node from stopping.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How often the sequencer is asked whether it failed.
+const FAILURE_POLL: Duration = Duration::from_millis(500);
+
+/// Seconds beyond three block times after which the head of a node with a block time is stale.
+const STALE_MARGIN_S: u64 = 10;
+
+/// Exit code of a process that a second Ctrl-C ended: 128 + SIGINT.
+const KILLED: i32 = 130;
+
+/// The parts that a server needs.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) signers: Vec<PrivateKeySigner>,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+}
+
+/// A clock, which has nothing to show for debugging.
+pub(crate) struct Clock(pub(crate) sequencer::Clock);
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// Serves `node` until SIGINT, SIGTERM or a failure. Calls `on_started` with the address once requests are answered.
+/// When it returns, nothing makes blocks any more and all are in a checkpoint.
+///
+/// # Errors
+/// If the server cannot start, or the sequencer had to give up.
+pub(crate) fn until_stopped(
+    settings: &DevSettings,
+    node: Node,
+    on_started: impl FnOnce(SocketAddr) -> eyre::Result<()>,
+) -> eyre::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().wrap_err("failed to start the runtime")?;
+    let result = runtime.block_on(run(settings, node, on_started));
+    runtime.shutdown_timeout(GRACE);
+    result
+}
+
+async fn run(
+    settings: &DevSettings,
+    node: Node,
+    on_started: impl FnOnce(SocketAddr) -> eyre::Result<()>,
+) -> eyre::Result<()> {
+    let mut signals = Signals::listen()?;
+    let Node { sequencer, signers, clock, metrics } = node;
+    let options = ServerOptions {
+        address: SocketAddr::new(settings.host, settings.port),
+        routes: Some(routes(Arc::clone(&sequencer), Arc::clone(&clock.0), metrics.clone())),
+        observer: Some(Arc::new(metrics)),
+    };
+    let chain = Arc::clone(sequencer.chain());
+    let accounts = DevAccounts::new(signers);
+    let context = RpcContext::new(chain, Some(Arc::clone(&sequencer)), rpc_options(settings), accounts, clock.0);
+    let handle = serve(context, options).await.map_err(explain)?;
+    on_started(handle.local_address())?;
+    let outcome = tokio::select! {
+        name = signals.next() => { tracing::info!(signal = name, "stopping"); Ok(()) }
+        failure = failure(&sequencer) => Err(eyre!("the chain cannot go on: {failure}")),
+    };
+    tokio::spawn(async move {
+        signals.next().await;
+        process::exit(KILLED);
+    });
+    stop(handle, sequencer).await?;
+    outcome
+}
+
+/// The server first, so that nothing new comes in; then the sequencer; then the last checkpoint.
+async fn stop(handle: ServerHandle, sequencer: Arc<Sequencer>) -> eyre::Result<()> {
+    handle.stop();
+    if tokio::time::timeout(GRACE, handle.stopped()).await.is_err() {
+        tracing::warn!("requests were still running and are cut off");
+    }
+    let checkpoint = tokio::task::spawn_blocking(move || {
+        sequencer.set_mining(Mining::Manual);
+        let chain = Arc::clone(sequencer.chain());
+        drop(sequencer);
+        chain.store().checkpoint()
+    });
+    let checkpoint = checkpoint.await?.wrap_err("failed to write the last checkpoint")?;
+    tracing::info!(height = checkpoint.height, "stopped");
+    Ok(())
+}
+
+/// SIGINT (Ctrl-C) and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> eyre::Result<Self> {
+        let listen = |kind| signal(kind).wrap_err("failed to listen to signals");
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+/// Resolves once the sequencer has given up.
+async fn failure(sequencer: &Sequencer) -> String {
+    loop {
+        if let Some(failure) = sequencer.failure() {
+            return failure;
+        }
+        tokio::time::sleep(FAILURE_POLL).await;
+    }
+}
+
+fn rpc_options(settings: &DevSettings) -> RpcOptions {
+    RpcOptions {
+        namespaces: RpcOptions::dev_namespaces(),
+        cors_origins: settings.cors.clone(),
+        gas_cap: settings.rpc_gas_cap,
+        max_batch: settings.rpc_max_batch,
+        max_body_bytes: settings.rpc_max_body_bytes,
+        max_response_bytes: settings.rpc_max_response_bytes,
+        max_connections: settings.rpc_max_connections,
+        max_subscriptions_per_connection: settings.rpc_max_subscriptions,
+        max_log_range: settings.rpc_max_log_blocks,
+        max_logs: settings.rpc_max_logs,
+        max_filters: settings.rpc_max_filters,
+        ..RpcOptions::default()
+    }
+}
+
+/// What to do about a server that does not start.
+fn explain(error: ServeError) -> eyre::Report {
+    let address = match &error {
+        ServeError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => Some(*address),
+        _ => None,
+    };
+    match address {
+        Some(address) => eyre!(
+            "port {} of {} is in use by another program; choose another with --port, or any free one with --port 0",
+            address.port(),
+            address.ip()
+        ),
+        None => eyre::Report::new(error),
+    }
+}
+
+/// `/health`: the process answers. `/ready`: the chain is open and its head not stale. `/metrics`: Prometheus.
+fn routes(sequencer: Arc<Sequencer>, clock: sequencer::Clock, metrics: Metrics) -> Routes {
+    Arc::new(move |path| match path {
+        "/health" => Some(HttpRoute::text(200, "ok\n")),
+        "/ready" => Some(match unreadiness(&sequencer, clock()) {
+            None => HttpRoute::text(200, "ready\n"),
+            Some(reason) => HttpRoute::text(503, format!("{reason}\n")),
+        }),
+        "/metrics" => Some(HttpRoute {
+            status: 200,
+            content_type: "text/plain; version=0.0.4; charset=utf-8",
+            body: metrics.render(),
+        }),
+        _ => None,
+    })
+}
+
+/// Why the node should not get requests now.
+fn unreadiness(sequencer: &Sequencer, now_ms: u64) -> Option<String> {
+    if let Some(failure) = sequencer.failure() {
+        return Some(format!("the chain cannot go on: {failure}"));
+    }
+    let Mining::Interval(interval) = sequencer.mining() else { return None };
+    let limit_s = interval.as_secs().saturating_mul(3).saturating_add(STALE_MARGIN_S);
+    let age_s = (now_ms / 1_000).saturating_sub(sequencer.chain().head().block.block.header.timestamp);
+    (age_s > limit_s).then(|| format!("the newest block is {age_s} s old"))
+}

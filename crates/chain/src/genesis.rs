@@ -1,16 +1,110 @@
-//! Block 0 from a geth-format genesis.
+//! Block 0 from a geth-format genesis, with the header fields that the forks active at its height and time demand.
 
-use alloy_genesis::Genesis;
+use std::collections::BTreeMap;
+
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
+use alloy_eips::{
+    eip1559::INITIAL_BASE_FEE,
+    eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE},
+    eip4788::{BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CODE},
+    eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_PREDEPLOY_CODE},
+    eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_CODE},
+    eip7685::EMPTY_REQUESTS_HASH,
+};
+use alloy_genesis::{Genesis, GenesisAccount};
+use alloy_primitives::{Address, B64, B256, U256, keccak256};
 use braid_state::State;
-use braid_types::{Block, ChainSpec, StateChanges};
+use braid_types::{AccountChange, Block, ChainSpec, Fork, StateChanges, changes::AccountState};
 
 use crate::consensus::BlockError;
+
+/// Gas limit of a genesis that names none, as geth has it.
+const DEFAULT_GAS_LIMIT: u64 = 4_712_388;
 
 /// The genesis block, the state it begins with, and that state as changes from nothing.
 ///
 /// # Errors
 /// If the genesis contradicts itself.
 pub fn genesis_block(genesis: &Genesis, spec: &ChainSpec) -> Result<(Block, StateChanges, State), BlockError> {
-    let _ = (genesis, spec);
-    todo!()
+    let changes = allocation(genesis);
+    let state = State::empty().apply(&changes);
+    let fork = genesis_fork(genesis, spec);
+    let header = header(genesis, fork, state.root())?;
+    let withdrawals = (fork >= Fork::Shanghai).then(Vec::new);
+    Ok((Block { header, withdrawals, ..Block::default() }, changes, state))
+}
+
+/// The fork whose fields the genesis header has. Forks by time count whatever the total difficulty, as in geth.
+pub fn genesis_fork(genesis: &Genesis, spec: &ChainSpec) -> Fork {
+    spec.fork_at(genesis.number.unwrap_or_default(), genesis.timestamp, U256::MAX)
+}
+
+fn header(genesis: &Genesis, fork: Fork, state_root: B256) -> Result<Header, BlockError> {
+    let base_fee = u64::try_from(genesis.base_fee_per_gas.unwrap_or(INITIAL_BASE_FEE.into()))
+        .map_err(|_| BlockError::GenesisField { field: "baseFeePerGas" })?;
+    if genesis.gas_limit > i64::MAX.unsigned_abs() {
+        return Err(BlockError::GenesisField { field: "gasLimit" });
+    }
+    let is_cancun = fork >= Fork::Cancun;
+    Ok(Header {
+        parent_hash: genesis.parent_hash.unwrap_or_default(),
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        beneficiary: genesis.coinbase,
+        state_root,
+        difficulty: genesis.difficulty,
+        number: genesis.number.unwrap_or_default(),
+        gas_limit: if genesis.gas_limit == 0 { DEFAULT_GAS_LIMIT } else { genesis.gas_limit },
+        timestamp: genesis.timestamp,
+        extra_data: genesis.extra_data.clone(),
+        mix_hash: genesis.mix_hash,
+        nonce: B64::from(genesis.nonce),
+        base_fee_per_gas: (fork >= Fork::London).then_some(base_fee),
+        withdrawals_root: (fork >= Fork::Shanghai).then_some(EMPTY_ROOT_HASH),
+        blob_gas_used: is_cancun.then(|| genesis.blob_gas_used.unwrap_or_default()),
+        excess_blob_gas: is_cancun.then(|| genesis.excess_blob_gas.unwrap_or_default()),
+        parent_beacon_block_root: is_cancun.then_some(B256::ZERO),
+        requests_hash: (fork >= Fork::Prague).then_some(EMPTY_REQUESTS_HASH),
+        ..Header::default()
+    })
+}
+
+/// The accounts of a genesis. One that is listed exists, even if it is empty.
+fn allocation(genesis: &Genesis) -> StateChanges {
+    let mut changes = StateChanges::default();
+    for (&address, account) in &genesis.alloc {
+        let code = account.code.clone().unwrap_or_default();
+        let code_hash = keccak256(&code);
+        if !code.is_empty() {
+            changes.codes.insert(code_hash, code);
+        }
+        let nonce = account.nonce.unwrap_or_default();
+        let state = AccountState { nonce, balance: account.balance, code_hash };
+        changes
+            .accounts
+            .insert(address, AccountChange { account: Some(state), storage_cleared: false, storage: storage(account) });
+    }
+    changes
+}
+
+fn storage(account: &GenesisAccount) -> BTreeMap<U256, U256> {
+    let slots = account.storage.iter().flatten().map(|(&slot, &value)| (slot.into(), value.into()));
+    slots.filter(|(_, value): &(U256, U256)| !value.is_zero()).collect()
+}
+
+/// The contracts that `fork` calls in every block, for the `alloc` of a chain that starts at it: EIP-4788 since Cancun;
+/// EIP-2935, EIP-7002 and EIP-7251 since Prague. Without the last two no block is valid since Prague.
+pub fn system_contracts(fork: Fork) -> BTreeMap<Address, GenesisAccount> {
+    let contracts = [
+        (Fork::Cancun, BEACON_ROOTS_ADDRESS, &BEACON_ROOTS_CODE),
+        (Fork::Prague, HISTORY_STORAGE_ADDRESS, &HISTORY_STORAGE_CODE),
+        (Fork::Prague, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
+        (Fork::Prague, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &CONSOLIDATION_REQUEST_PREDEPLOY_CODE),
+    ];
+    let active = contracts.into_iter().filter(|&(since, ..)| fork >= since);
+    let account = |code: &alloy_primitives::Bytes| GenesisAccount {
+        nonce: Some(1),
+        code: Some(code.clone()),
+        ..GenesisAccount::default()
+    };
+    active.map(|(_, address, code)| (address, account(code))).collect()
 }

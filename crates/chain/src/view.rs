@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256};
 use braid_state::{StateAt, StoreError};
 use braid_types::Height;
@@ -17,6 +18,13 @@ use revm::{
 pub trait Ancestors: Send + Sync {
     /// The hash of the ancestor at `height`.
     fn hash(&self, height: Height) -> Option<B256>;
+
+    /// Header and ommers of the ancestor at `height`, which the rules about ommers ask for. Without them a block with
+    /// ommers is refused.
+    fn block(&self, height: Height) -> Option<(Header, Vec<Header>)> {
+        let _ = height;
+        None
+    }
 }
 
 impl Ancestors for BTreeMap<Height, B256> {

@@ -82,8 +82,7 @@ mod tests {
     #[test]
     fn a_log_becomes_its_fields_in_order() {
         let requests = collect(&[receipt(CONTRACT, vec![DEPOSIT_EVENT], log_data())], CONTRACT).unwrap();
-        let expected: Vec<u8> =
-            FIELDS.iter().zip(1u8..).flat_map(|(&(_, length), byte)| vec![byte; length]).collect();
+        let expected: Vec<u8> = FIELDS.iter().zip(1u8..).flat_map(|(&(_, length), byte)| vec![byte; length]).collect();
         assert_eq!(requests, expected);
         assert_eq!(requests.len(), 192);
     }

@@ -19,8 +19,8 @@ use revm::{
     },
     handler::instructions::EthInstructions,
     interpreter::{
-        Instruction, InstructionContext, InstructionExecResult, InstructionResult, interpreter_types::InterpreterTypes,
-        instructions::host::sstore_with_gas_accounting,
+        Instruction, InstructionContext, InstructionExecResult, InstructionResult,
+        instructions::host::sstore_with_gas_accounting, interpreter_types::InterpreterTypes,
     },
     primitives::hardfork::SpecId,
 };

@@ -1,7 +1,11 @@
 //! Which rules hold at which height and time: forks, blob parameters, block rewards.
 //!
 //! A [`ChainSpec`] is built from a geth-format `genesis.json` configuration. Forks up to Gray Glacier activate at
-//! a height, Paris at a total difficulty (or the height geth calls `mergeNetsplitBlock`), Shanghai and later at a time.
+//! a height, Paris once the parent's total difficulty has reached the terminal one, Shanghai and later at a time. Between
+//! forks by time, blob parameters may change alone (EIP-7892).
+//!
+//! `mergeNetsplitBlock` decides nothing where a terminal total difficulty is given: it marks a height some time after
+//! Paris, for peers to tell chains apart.
 
 use alloy_eips::{BlobScheduleBlobParams, eip7840::BlobParams};
 use alloy_genesis::ChainConfig;
@@ -121,6 +125,9 @@ pub enum SpecError {
         /// The fork that is scheduled before it.
         later: Fork,
     },
+    /// Blob parameters that no fee can be computed from.
+    #[error("blob schedule {0:?} needs a base fee update fraction and a maximum not below its target")]
+    BlobSchedule(String),
     /// The configuration names a consensus engine other than Ethereum's.
     #[error("genesis asks for the consensus engine {0}, which this version does not run")]
     UnsupportedEngine(&'static str),
@@ -154,6 +161,11 @@ impl ChainSpec {
         if config.clique.is_some() {
             return Err(SpecError::UnsupportedEngine("clique"));
         }
+        for (name, params) in &config.blob_schedule {
+            if params.update_fraction == 0 || params.max_blob_count < params.target_blob_count {
+                return Err(SpecError::BlobSchedule(name.clone()));
+            }
+        }
         let activations = activations(config);
         check_order(&activations)?;
         Ok(Self {
@@ -165,7 +177,8 @@ impl ChainSpec {
         })
     }
 
-    /// Rules with `fork` active from genesis, as `braid dev` and the conformance tests use them.
+    /// Rules with `fork` active from genesis, as `braid dev` and the conformance tests use them; under Osaka with the
+    /// newest blob parameters Ethereum has (BPO2).
     pub fn at_fork(chain_id: u64, fork: Fork) -> Self {
         let config = config_at_fork(chain_id, fork);
         let activations = activations(&config);
@@ -238,10 +251,13 @@ fn activations(config: &ChainConfig) -> Vec<(Fork, Activation)> {
     by_height.chain(paris(config).map(|at| (Fork::Paris, at))).chain(by_time).collect()
 }
 
-/// Paris begins at a height where the configuration says so, else at the terminal total difficulty.
+/// Paris begins at the terminal total difficulty; a configuration without one may say a height, or that it has passed.
 fn paris(config: &ChainConfig) -> Option<Activation> {
-    let by_height = config.merge_netsplit_block.map(Activation::Height);
-    by_height.or_else(|| config.terminal_total_difficulty.map(Activation::TotalDifficulty))
+    if let Some(difficulty) = config.terminal_total_difficulty {
+        return Some(Activation::TotalDifficulty(difficulty));
+    }
+    let passed = config.terminal_total_difficulty_passed.then_some(Activation::TotalDifficulty(U256::ZERO));
+    config.merge_netsplit_block.map(Activation::Height).or(passed)
 }
 
 fn check_order(activations: &[(Fork, Activation)]) -> Result<(), SpecError> {
@@ -286,6 +302,8 @@ fn config_at_fork(chain_id: u64, fork: Fork) -> ChainConfig {
         cancun_time: time(Fork::Cancun),
         prague_time: time(Fork::Prague),
         osaka_time: time(Fork::Osaka),
+        bpo1_time: time(Fork::Osaka),
+        bpo2_time: time(Fork::Osaka),
         ..ChainConfig::default()
     };
     if fork >= Fork::Paris {
@@ -296,6 +314,8 @@ fn config_at_fork(chain_id: u64, fork: Fork) -> ChainConfig {
         ("cancun".to_owned(), BlobParams::cancun()),
         ("prague".to_owned(), BlobParams::prague()),
         ("osaka".to_owned(), BlobParams::osaka()),
+        ("bpo1".to_owned(), BlobParams::bpo1()),
+        ("bpo2".to_owned(), BlobParams::bpo2()),
     ]);
     config
 }

@@ -13,6 +13,7 @@ use crate::{
     },
     conformance::ConformanceCommand,
     db::DbCommand,
+    transfer::TransferCommand,
 };
 
 /// An Ethereum-compatible chain.
@@ -34,6 +35,8 @@ enum Command {
     Db(DbCommand),
     #[command(flatten)]
     Conformance(ConformanceCommand),
+    #[command(flatten)]
+    Transfer(TransferCommand),
 }
 
 /// What to do.
@@ -47,6 +50,8 @@ pub(crate) enum Action {
     Db(DbCommand),
     /// Run a conformance suite.
     Conformance(ConformanceCommand),
+    /// Move a chain in or out of a data directory.
+    Transfer(TransferCommand),
 }
 
 /// Reads the command line, the environment and the configuration file.
@@ -66,6 +71,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
             }
             Ok(Action::Dev(Box::new(resolved)))
         }
+        Command::Transfer(command) => Ok(Action::Transfer(command)),
         Command::Db(command) => Ok(Action::Db(command)),
         Command::Conformance(command) => Ok(Action::Conformance(command)),
     }

@@ -7,25 +7,10 @@ use clap::{CommandFactory, Error, error::ErrorKind};
 use super::layers::{Resolved, Source, resolve};
 use crate::cli::Cli;
 
-/// The real command without environment variables, so that tests do not depend on who runs them; `env` are set instead.
-fn resolve_with(args: &[&str], env: &[(&str, &str)]) -> Result<Resolved, Error> {
-    let command = Cli::command().mut_subcommand("dev", |dev| {
-        let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        dev.mut_args(move |arg| {
-            let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned());
-            let Some(variable) = variable else { return arg };
-            // A variable that nobody sets takes the place of the real one.
-            match env.iter().find(|(name, _)| *name == variable) {
-                Some((name, value)) => {
-                    let stand_in = format!("TEST_{}_{name}", std::process::id());
-                    // SAFETY: each test sets variables of its own name and value, which nothing else reads.
-                    unsafe { std::env::set_var(format!("{stand_in}_{value}"), value) };
-                    arg.env(format!("{stand_in}_{value}"))
-                }
-                None => arg.env("TEST_VARIABLE_THAT_NOBODY_SETS"),
-            }
-        })
-    });
+/// Resolves flags against the real command, without the environment of whoever runs the tests. What the environment does
+/// is tested on the binary, in `tests/cli.rs`.
+fn resolve_with(args: &[&str]) -> Result<Resolved, Error> {
+    let command = Cli::command().mut_subcommand("dev", |dev| dev.mut_args(|arg| arg.env(None::<&'static str>)));
     let args: Vec<OsString> = ["braid", "dev"].iter().chain(args).map(OsString::from).collect();
     resolve(&command, &args)
 }
@@ -42,7 +27,7 @@ fn path(file: &tempfile::NamedTempFile) -> &str {
 
 #[test]
 fn defaults_hold_where_nothing_is_set() {
-    let resolved = resolve_with(&[], &[]).unwrap();
+    let resolved = resolve_with(&[]).unwrap();
     assert_eq!(resolved.settings.port, 8545);
     assert_eq!(resolved.settings.chain_id, 31_337);
     assert_eq!(resolved.settings.cors, ["*"]);
@@ -50,15 +35,12 @@ fn defaults_hold_where_nothing_is_set() {
 }
 
 #[test]
-fn flag_beats_environment_beats_file_beats_default() {
-    let file = file("port = 1\nchain-id = 2\naccounts = 3\n");
-    let env = [("BRAID_PORT", "11"), ("BRAID_CHAIN_ID", "12")];
-    let resolved = resolve_with(&["--config", path(&file), "--port", "21"], &env).unwrap();
+fn flag_beats_file_beats_default() {
+    let file = file("port = 1\naccounts = 3\n");
+    let resolved = resolve_with(&["--config", path(&file), "--port", "21"]).unwrap();
     let settings = &resolved.settings;
-    assert_eq!((settings.port, settings.chain_id, settings.accounts), (21, 12, 3));
-    assert_eq!(settings.gas_limit, 30_000_000);
+    assert_eq!((settings.port, settings.accounts, settings.gas_limit), (21, 3, 30_000_000));
     assert_eq!(resolved.sources["port"], Source::Flag);
-    assert_eq!(resolved.sources["chain-id"], Source::Environment);
     assert_eq!(resolved.sources["accounts"], Source::File(file.path().to_owned()));
     assert_eq!(resolved.sources["gas-limit"], Source::Default);
 }
@@ -67,7 +49,7 @@ fn flag_beats_environment_beats_file_beats_default() {
 fn every_kind_of_toml_value_is_read() {
     let file =
         file("block-time = 0.25\nbalance = 7\ncors = [\"http://a\", \"http://b\"]\nquiet = true\nfork = \"london\"\n");
-    let settings = resolve_with(&["--config", path(&file)], &[]).unwrap().settings;
+    let settings = resolve_with(&["--config", path(&file)]).unwrap().settings;
     assert_eq!(settings.block_time.unwrap().0.as_millis(), 250);
     assert_eq!(settings.balance.to_string(), "7");
     assert_eq!(settings.cors, ["http://a", "http://b"]);
@@ -78,14 +60,14 @@ fn every_kind_of_toml_value_is_read() {
 #[test]
 fn a_flag_can_switch_off_what_the_file_switches_on() {
     let file = file("quiet = true\n");
-    assert!(!resolve_with(&["--config", path(&file), "--quiet=false"], &[]).unwrap().settings.quiet);
-    assert!(resolve_with(&["--quiet"], &[]).unwrap().settings.quiet);
+    assert!(!resolve_with(&["--config", path(&file), "--quiet=false"]).unwrap().settings.quiet);
+    assert!(resolve_with(&["--quiet"]).unwrap().settings.quiet);
 }
 
 #[test]
 fn an_unknown_key_is_an_error_that_names_it() {
     let file = file("prot = 1\n");
-    let error = resolve_with(&["--config", path(&file)], &[]).unwrap_err();
+    let error = resolve_with(&["--config", path(&file)]).unwrap_err();
     assert_eq!((error.kind(), error.exit_code()), (ErrorKind::UnknownArgument, 2));
     assert!(error.to_string().contains("unknown setting prot"), "{error}");
 }
@@ -93,7 +75,7 @@ fn an_unknown_key_is_an_error_that_names_it() {
 #[test]
 fn the_file_cannot_name_another_file() {
     let file = file("config = \"other.toml\"\n");
-    assert_eq!(resolve_with(&["--config", path(&file)], &[]).unwrap_err().kind(), ErrorKind::UnknownArgument);
+    assert_eq!(resolve_with(&["--config", path(&file)]).unwrap_err().kind(), ErrorKind::UnknownArgument);
 }
 
 #[test]
@@ -101,7 +83,7 @@ fn a_bad_value_in_the_file_is_an_error_that_names_the_file() {
     for text in ["port = 70000", "port = \"x\"", "block-time = 0", "mnemonic = \"test\"", "port = [1, 2]", "fork = {}"]
     {
         let file = file(text);
-        let error = resolve_with(&["--config", path(&file)], &[]).unwrap_err();
+        let error = resolve_with(&["--config", path(&file)]).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{text}");
         assert!(error.to_string().contains(path(&file)), "{text}: {error}");
     }
@@ -126,21 +108,21 @@ fn bad_flags_and_files_that_are_not_there_are_errors() {
         vec!["--genesis", "g.json", "--fork", "london"],
     ];
     for args in bad {
-        let error = resolve_with(&args, &[]).expect_err(&args.join(" "));
+        let error = resolve_with(&args).expect_err(&args.join(" "));
         assert_eq!(error.exit_code(), 2, "{args:?}");
     }
 }
 
 #[test]
 fn what_is_printed_reads_back_the_same() {
-    let first = resolve_with(&["--block-time", "1.5", "--balance", "0.1", "--fork", "cancun"], &[]).unwrap();
+    let first = resolve_with(&["--block-time", "1.5", "--balance", "0.1", "--fork", "cancun"]).unwrap();
     let command = Cli::command();
     let text = super::print::print(&first, &first.table(&command).unwrap());
     assert!(text.contains("block-time = 1.5 # flag"), "{text}");
     assert!(text.contains("port = 8545 # default"), "{text}");
     assert!(text.contains("# datadir is not set"), "{text}");
     let file = file(&text);
-    let second = resolve_with(&["--config", path(&file)], &[]).unwrap();
+    let second = resolve_with(&["--config", path(&file)]).unwrap();
     assert_eq!(first.table(&command).unwrap(), second.table(&command).unwrap());
 }
 
@@ -149,11 +131,11 @@ fn a_data_directory_remembers_and_refuses_contradictions() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dev.toml"), "chain-id = 5\naccounts = 3\n").unwrap();
     let datadir = dir.path().to_str().unwrap();
-    let resolved = resolve_with(&["--datadir", datadir, "--accounts", "3"], &[]).unwrap();
+    let resolved = resolve_with(&["--datadir", datadir, "--accounts", "3"]).unwrap();
     assert_eq!(resolved.settings.chain_id, 5);
     assert_eq!(resolved.sources["chain-id"], Source::DataDirectory);
     assert_eq!(resolved.sources["accounts"], Source::Flag);
-    let error = resolve_with(&["--datadir", datadir, "--chain-id", "6"], &[]).unwrap_err();
+    let error = resolve_with(&["--datadir", datadir, "--chain-id", "6"]).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("chain-id is 6 (from flag)"), "{error}");
 }
@@ -170,4 +152,11 @@ fn flag_and_variable_have_one_name_and_each_has_help() {
         assert!(arg.get_help().is_some(), "{name} has no help");
     }
     command.debug_assert();
+}
+
+#[test]
+fn the_sample_configuration_is_valid() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/braid.toml");
+    let settings = resolve_with(&["--config", path]).unwrap().settings;
+    assert_eq!((settings.history, settings.quiet), (Some(100_000), true));
 }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use alloy_eips::{eip2935, eip4788, eip7002, eip7251};
-use alloy_genesis::{Genesis, GenesisAccount};
+use alloy_eips::{eip2935, eip4788, eip7002, eip7251, eip7840::BlobParams};
+use alloy_genesis::{ChainConfig, Genesis, GenesisAccount};
 use alloy_primitives::{Address, Bytes, U256, address, bytes};
 use braid_types::{ChainSpec, Fork};
 
@@ -46,7 +46,7 @@ impl DevGenesis {
         let mut alloc: BTreeMap<Address, GenesisAccount> = predeploys(self.fork).collect();
         alloc.extend(funded.iter().map(|&address| (address, account())));
         Genesis {
-            config: ChainSpec::at_fork(self.chain_id, self.fork).config,
+            config: self.config(),
             timestamp: self.timestamp,
             gas_limit: self.gas_limit,
             difficulty: if self.fork < Fork::Paris { U256::from(DIFFICULTY) } else { U256::ZERO },
@@ -54,6 +54,16 @@ impl DevGenesis {
             alloc,
             ..Genesis::default()
         }
+    }
+
+    /// One fork from the start. Osaka has mainnet's newest blob parameters, those of its second parameter-only fork.
+    fn config(&self) -> ChainConfig {
+        let mut config = ChainSpec::at_fork(self.chain_id, self.fork).config;
+        if self.fork >= Fork::Osaka {
+            config.bpo2_time = Some(0);
+            config.blob_schedule.insert("bpo2".to_owned(), BlobParams::bpo2());
+        }
+        config
     }
 }
 
@@ -122,6 +132,14 @@ mod tests {
             assert_eq!(spec.fork_at(0, genesis.timestamp, U256::ZERO), fork);
             assert_eq!(genesis.base_fee_per_gas.is_some(), fork >= Fork::London);
         }
+    }
+
+    #[test]
+    fn osaka_has_the_newest_blob_parameters() {
+        let genesis = genesis(Fork::Osaka);
+        let spec = ChainSpec::from_config(&genesis.config).unwrap();
+        let params = spec.blob_params(Fork::Osaka, genesis.timestamp).unwrap();
+        assert_eq!((params.target_blob_count, params.max_blob_count), (14, 21));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use braid_types::{Height, RecoveredTx, limits};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 
-use crate::filters::FilterStore;
+use crate::{eth::fees::SuggestedTip, filters::FilterStore};
 
 /// Events a slow subscriber may lag behind before it loses the oldest.
 const EVENT_BUFFER: usize = 4_096;
@@ -205,6 +205,8 @@ pub struct RpcContext {
     pub filters: Arc<FilterStore>,
     /// Snapshots of a development node.
     pub snapshots: Mutex<Snapshots>,
+    /// The tip suggested at the head, once somebody asked.
+    pub(crate) suggested_tip: Mutex<SuggestedTip>,
 }
 
 impl std::fmt::Debug for RpcContext {
@@ -232,8 +234,19 @@ impl RpcContext {
             // An error says that nobody listens.
             let _ = committed.send(Arc::new(change.clone()));
         });
-        let (impersonation, snapshots) = (Impersonation::default(), Mutex::default());
-        Arc::new(Self { chain, sequencer, options, accounts, impersonation, clock, events, filters, snapshots })
+        let (impersonation, snapshots, suggested_tip) = Default::default();
+        Arc::new(Self {
+            chain,
+            sequencer,
+            options,
+            accounts,
+            impersonation,
+            clock,
+            events,
+            filters,
+            snapshots,
+            suggested_tip,
+        })
     }
 
     /// The newest block and its state.

@@ -2,16 +2,40 @@
 //!
 //! Reading order: [`context`] (what every method works with), [`method`] (how a method is registered), [`error`] (how it
 //! fails), [`resolve`] (which block a client means), [`convert`] (how blocks, transactions and receipts look), [`submit`]
-//! (how transactions get into the pool), then the namespaces.
+//! (how transactions get into the pool), then the namespaces, and [`server`] (the transport).
 
+pub mod admin;
+pub mod call;
 pub mod context;
 pub mod convert;
+pub mod dev;
 pub mod error;
+pub mod eth;
 pub mod filters;
 pub mod log_filter;
 pub mod method;
+pub mod net;
+pub mod raw;
 pub mod resolve;
+pub mod server;
 pub mod submit;
+pub mod txpool;
 
 pub use context::{DevAccounts, RpcContext, RpcOptions};
 pub use error::RpcError;
+pub use server::{HttpRoute, Observer, Routes, ServeError, ServerHandle, ServerOptions, serve};
+
+use jsonrpsee::core::RegisterMethodError;
+
+/// Registers every method there is; which are offered is decided by [`server::methods`].
+///
+/// # Errors
+/// If two methods have one name.
+pub fn register(module: &mut method::Module) -> Result<(), RegisterMethodError> {
+    eth::register(module)?;
+    call::register(module)?;
+    net::register(module)?;
+    txpool::register(module)?;
+    raw::register(module)?;
+    admin::register(module)
+}

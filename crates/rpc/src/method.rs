@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use alloy_primitives::{Address, B256, U64};
 use jsonrpsee::{
     RpcModule,
     core::RegisterMethodError,
@@ -68,6 +69,41 @@ impl<'a> Arguments<'a> {
     pub fn optional<T: DeserializeOwned>(&self, index: usize) -> Result<Option<T>, RpcError> {
         let Some(text) = self.raw(index) else { return Ok(None) };
         serde_json::from_str(text).map(Some).map_err(|error| invalid_argument(index, &error.to_string()))
+    }
+}
+
+impl Arguments<'_> {
+    /// A 32-byte hash that must be there, with `0x` and of full length.
+    ///
+    /// # Errors
+    /// If it is absent or malformed.
+    pub fn hash(&self, index: usize) -> Result<B256, RpcError> {
+        self.fixed(index, "common.Hash")
+    }
+
+    /// An address that must be there, with `0x` and of full length.
+    ///
+    /// # Errors
+    /// If it is absent or malformed.
+    pub fn address(&self, index: usize) -> Result<Address, RpcError> {
+        self.fixed(index, "common.Address")
+    }
+
+    /// A position that must be there.
+    ///
+    /// # Errors
+    /// If it is absent or malformed.
+    pub fn index(&self, index: usize) -> Result<usize, RpcError> {
+        let position = self.required::<U64>(index)?;
+        Ok(usize::try_from(position).unwrap_or(usize::MAX))
+    }
+
+    fn fixed<T: DeserializeOwned>(&self, index: usize, kind: &str) -> Result<T, RpcError> {
+        if self.raw(index).is_some_and(|text| !text.starts_with("\"0x") && !text.starts_with("\"0X")) {
+            let reason = format!("json: cannot unmarshal hex string without 0x prefix into Go value of type {kind}");
+            return Err(invalid_argument(index, &reason));
+        }
+        self.required(index)
     }
 }
 

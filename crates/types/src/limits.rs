@@ -65,3 +65,25 @@ pub const MAX_CODE_CACHE_BYTES: usize = 256 * 1024 * 1024;
 
 /// Bytes of blocks, as the log encodes them, kept in memory behind the head once they are on disk.
 pub const MAX_BLOCK_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// RLP bytes of one block in a file that is imported. EIP-7934 allows 10 MiB since Osaka; blocks of a development chain
+/// with a large gas limit may be larger.
+pub const MAX_IMPORTED_BLOCK_SIZE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Blocks one `evm_mine` or `anvil_mine` may ask for.
+pub const MAX_MINED_BLOCKS_PER_CALL: u64 = 1_000_000;
+
+/// Bytes that the state given to `anvil_loadState` may unfold to.
+pub const MAX_LOADED_STATE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Blocks that one search of `ots_*` or `trace_filter` looks through.
+pub const MAX_SEARCHED_BLOCKS: u64 = 100_000;
+
+/// Traces that one `trace_filter` may return.
+pub const MAX_TRACES_PER_RESPONSE: usize = 10_000;
+
+/// Snapshots that `evm_snapshot` keeps; beyond it, the oldest goes.
+pub const MAX_SNAPSHOTS: usize = 10_000;
+
+/// Times an `eth_createAccessList` runs its call.
+pub const MAX_ACCESS_LIST_RUNS: usize = 64;

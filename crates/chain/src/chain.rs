@@ -284,9 +284,18 @@ impl Chain {
     /// # Errors
     /// If the store fails.
     pub fn override_state(&self, changes: &StateChanges) -> Result<(), ChainError> {
+        self.override_state_with(|_| changes.clone())
+    }
+
+    /// Changes the head's state without a block, to what `change` makes of it; no block is committed in between.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn override_state_with(&self, change: impl FnOnce(&State) -> StateChanges) -> Result<(), ChainError> {
         let _writer = self.writer.lock();
-        let head = self.store.override_state(changes)?;
-        self.follow(&head.block, accounts_of(changes));
+        let changes = change(&self.head().state);
+        let head = self.store.override_state(&changes)?;
+        self.follow(&head.block, accounts_of(&changes));
         Ok(())
     }
 

@@ -18,9 +18,7 @@ use std::{
 
 use alloy_primitives::{Address, Bytes};
 use alloy_signer_local::PrivateKeySigner;
-use braid_chain::{
-    Chain, ChainOptions, Committed, Mining, Sequencer, SequencerOptions, state::StoreOptions,
-};
+use braid_chain::{Chain, ChainOptions, Committed, Mining, Sequencer, SequencerOptions, state::StoreOptions};
 use braid_pool::PoolConfig;
 use braid_types::Fork;
 use eyre::Context;

@@ -6,6 +6,10 @@ mod cli;
 mod config;
 mod conformance;
 mod db;
+mod dev;
+mod metrics;
+mod process;
+mod telemetry;
 mod transfer;
 
 use std::process::ExitCode;
@@ -25,9 +29,10 @@ fn main() -> ExitCode {
 
 fn run(action: Action) -> eyre::Result<ExitCode> {
     match action {
-        Action::Dev(resolved) => drop(resolved),
+        Action::Dev(resolved) => dev::run(&resolved)?,
         Action::PrintConfig(text) => print!("{text}"),
         Action::Db(command) => db::run(&command)?,
+        Action::Transfer(command) => return transfer::run(&command),
         Action::Conformance(command) => return conformance::run(&command),
     }
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use braid_chain::{Chain, Committed};
-use braid_rpc::server::Observer;
+use braid_rpc::Observer;
 use eyre::Context;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -15,9 +15,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use crate::process;
 
 /// Upper bounds of the buckets for times, in seconds: 100 microseconds to 10 seconds.
-const SECONDS: [f64; 16] = [
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const SECONDS: [f64; 16] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The metrics of one chain.
 #[derive(Clone, Debug)]
@@ -32,7 +31,8 @@ impl Metrics {
     /// # Errors
     /// If something records already.
     pub(crate) fn start(chain: Arc<Chain>) -> eyre::Result<Self> {
-        let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
+        let builder =
+            PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
         let handle = builder.install_recorder().wrap_err("failed to start metrics")?;
         describe();
         chain.on_commit(record);

@@ -74,11 +74,7 @@ fn predeploys(fork: Fork) -> impl Iterator<Item = (Address, GenesisAccount)> {
         (Fork::Constantinople, DEPLOYMENT_PROXY, &DEPLOYMENT_PROXY_CODE),
         (Fork::Cancun, eip4788::BEACON_ROOTS_ADDRESS, &eip4788::BEACON_ROOTS_CODE),
         (Fork::Prague, eip2935::HISTORY_STORAGE_ADDRESS, &eip2935::HISTORY_STORAGE_CODE),
-        (
-            Fork::Prague,
-            eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
-            &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE,
-        ),
+        (Fork::Prague, eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
         (
             Fork::Prague,
             eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,

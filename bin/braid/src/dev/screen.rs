@@ -82,7 +82,11 @@ impl Screen<'_> {
         writeln!(out, "\nTry next, in another terminal")?;
         if let [(first, _), (second, _), ..] = self.accounts {
             let key = hex::encode_prefixed(first.to_bytes());
-            writeln!(out, "  cast send {} --value 1ether --rpc-url {url} \\\n    --private-key {key}", second.address())?;
+            writeln!(
+                out,
+                "  cast send {} --value 1ether --rpc-url {url} \\\n    --private-key {key}",
+                second.address()
+            )?;
         }
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}"#;
         writeln!(out, "  curl {url} -H 'content-type: application/json' \\\n    -d '{body}'")?;

@@ -1,18 +1,11 @@
 //! The running node: serves until a signal or a failure, then stops part by part.
 
-use std::{
-    io,
-    net::SocketAddr,
-    process,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, process, sync::Arc, time::Duration};
 
 use alloy_signer_local::PrivateKeySigner;
 use braid_chain::{Mining, Sequencer, sequencer};
 use braid_rpc::{
-    DevAccounts, RpcContext, RpcOptions,
-    server::{HttpRoute, Routes, ServeError, ServerHandle, ServerOptions, serve},
+    DevAccounts, HttpRoute, Routes, RpcContext, RpcOptions, ServeError, ServerHandle, ServerOptions, serve,
 };
 use eyre::{Context, eyre};
 use tokio::signal::unix::{Signal, SignalKind, signal};

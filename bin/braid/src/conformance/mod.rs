@@ -9,6 +9,7 @@ mod fixture;
 mod network;
 mod replay;
 mod report;
+mod rpctest;
 mod statetest;
 mod suite;
 
@@ -25,6 +26,8 @@ pub(crate) enum ConformanceCommand {
     Blocktest(blocktest::BlocktestArgs),
     /// Execute recorded blocks of Ethereum's mainnet
     Replay(replay::ReplayArgs),
+    /// Run the JSON-RPC conformance suite of ethereum/execution-apis
+    Rpctest(rpctest::RpctestArgs),
 }
 
 /// Runs a conformance command.
@@ -36,5 +39,6 @@ pub(crate) fn run(command: &ConformanceCommand) -> eyre::Result<ExitCode> {
         ConformanceCommand::Statetest(args) => statetest::run(args),
         ConformanceCommand::Blocktest(args) => blocktest::run(args),
         ConformanceCommand::Replay(args) => replay::run(args),
+        ConformanceCommand::Rpctest(args) => rpctest::run(args),
     }
 }

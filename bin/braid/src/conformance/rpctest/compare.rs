@@ -43,7 +43,9 @@ fn compare(path: &str, expected: &Value, found: &Value, differences: &mut Vec<St
                 let path = format!("{path}.{key}");
                 match pair {
                     (Some(expected), Some(found)) => compare(&path, expected, found, differences),
-                    (Some(expected), None) => differences.push(format!("{path}: missing, expected {}", short(expected))),
+                    (Some(expected), None) => {
+                        differences.push(format!("{path}: missing, expected {}", short(expected)))
+                    }
                     (None, Some(found)) => differences.push(format!("{path}: not expected, found {}", short(found))),
                     (None, None) => {}
                 }

@@ -1,0 +1,139 @@
+//! `braid rpctest`: the JSON-RPC conformance suite of ethereum/execution-apis.
+//!
+//! The suite's chain is imported into a temporary data directory and served on a port of 127.0.0.1 by the same server as
+//! the node's, which makes no blocks by itself; or a node that runs already is asked (`--url`). Scripts run one after
+//! the other in the order of their names, as the suite means them to: those that send transactions come before those
+//! that look at the pool.
+
+mod compare;
+mod node;
+mod script;
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Args;
+use eyre::{WrapErr as _, eyre};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use self::{node::Node, script::Script};
+use super::{
+    report::{Case, Verdict},
+    suite::{self, SuiteArgs},
+};
+
+/// How long one answer may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Scripts that are not run, by the beginning of `folder/file.io`, with the reason.
+const EXCEPTIONS: [(&str, &str); 1] = [(
+    "testing_buildBlockV1/",
+    "testing_buildBlockV1 is not served: it asks for blocks on behalf of a consensus client, which Braid does without",
+)];
+
+/// Arguments of `braid rpctest`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RpctestArgs {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// Ask this node, which must serve the suite's chain, instead of starting one
+    #[arg(long)]
+    url: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the suite's chain cannot be found, imported or served, or the report cannot be printed.
+pub(crate) fn run(args: &RpctestArgs) -> eyre::Result<ExitCode> {
+    let runtime = Runtime::new().wrap_err("failed to start the runtime")?;
+    let node;
+    let url = match &args.url {
+        Some(url) => url.clone(),
+        None => {
+            node = Node::start(&runtime, &suite_root(&args.suite.paths)?)?;
+            node.url()
+        }
+    };
+    let http = reqwest::Client::builder().timeout(TIMEOUT).build().wrap_err("failed to set up HTTP")?;
+    let client = Client { runtime: &runtime, http, url };
+    suite::run(&args.suite, ".io", NonZeroUsize::MIN, |path, content| {
+        vec![Case::new("", judge(&client, path, content))]
+    })
+}
+
+/// The folder with the suite's chain: the first path, or the nearest folder above it.
+fn suite_root(paths: &[PathBuf]) -> eyre::Result<PathBuf> {
+    let first = paths.first().ok_or_else(|| eyre!("no path is given"))?;
+    let path = first.canonicalize().wrap_err_with(|| format!("{} cannot be read", first.display()))?;
+    let is_root = |folder: &&Path| folder.join(node::CHAIN).is_file() && folder.join(node::GENESIS).is_file();
+    let root = path.ancestors().find(is_root);
+    let missing =
+        || eyre!("neither {} nor a folder above it holds {} and {}", first.display(), node::CHAIN, node::GENESIS);
+    root.map(Path::to_owned).ok_or_else(missing)
+}
+
+fn judge(client: &Client<'_>, path: &Path, content: &[u8]) -> Verdict {
+    if let Some((_, reason)) = EXCEPTIONS.iter().find(|(name, _)| is_named(path, name)) {
+        return Verdict::Skipped((*reason).to_owned());
+    }
+    check(client, content).into()
+}
+
+/// Whether `folder/file` of a path begins with `name`.
+fn is_named(path: &Path, name: &str) -> bool {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    format!("{folder}/{file}").starts_with(name)
+}
+
+fn check(client: &Client<'_>, content: &[u8]) -> Result<(), String> {
+    let text = std::str::from_utf8(content).map_err(|error| error.to_string())?;
+    let script = Script::parse(text)?;
+    for (index, exchange) in script.exchanges.iter().enumerate() {
+        let found = client.ask(&exchange.request)?;
+        let differences = compare::differences(script.strictness, &exchange.expected, &found);
+        if !differences.is_empty() {
+            return Err(format!("response {} differs\n{}", index + 1, differences.join("\n")));
+        }
+    }
+    Ok(())
+}
+
+/// How the node is asked.
+struct Client<'a> {
+    runtime: &'a Runtime,
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Client<'_> {
+    fn ask(&self, request: &str) -> Result<Value, String> {
+        let answer = async {
+            let request = self.http.post(&self.url).header("content-type", "application/json").body(request.to_owned());
+            request.send().await?.bytes().await
+        };
+        let body =
+            self.runtime.block_on(answer).map_err(|error| format!("no answer: {:#}", eyre::Report::new(error)))?;
+        serde_json::from_slice(&body).map_err(|error| format!("the answer is not JSON: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_are_found_by_folder_and_file() {
+        let path = Path::new("/suite/tests/eth_call/revert.io");
+        assert!(is_named(path, "eth_call/"));
+        assert!(is_named(path, "eth_call/revert.io"));
+        assert!(!is_named(path, "eth_callMany/"));
+        assert!(!is_named(path, "tests/eth_call"));
+    }
+}

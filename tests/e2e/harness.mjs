@@ -42,6 +42,7 @@ export const CAROL_KEY = '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9
 
 const running = new Set();
 const scratch = new Set();
+let nodeScratch;
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
   for (const dir of scratch) rmSync(dir, { recursive: true, force: true });
@@ -83,7 +84,8 @@ export async function startNode({ args = [], env = {}, port } = {}) {
   if (!existsSync(program)) throw new Error(`${program} is not there; build it first (make build)`);
   const child = spawn(program, argv, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    // A killed node cannot remove its temporary directory; ours goes with this process.
+    env: { ...process.env, TMPDIR: (nodeScratch ??= temporaryDirectory()), ...env },
     cwd: tmpdir(),
   });
   running.add(child);

@@ -125,8 +125,9 @@ def batches(w3):
     check(block["number"] > 0 and balance > 0, "batch of requests")
     history = w3.eth.fee_history(4, "latest", [50])
     check(len(history["baseFeePerGas"]) == len(history["gasUsedRatio"]) + 1, "fee history")
-    proof = w3.eth.get_proof(ALICE.address, [0], "latest")
-    check(proof["balance"] == w3.eth.get_balance(ALICE.address), "proof")
+    if "anvil" not in w3.client_version:  # which refuses the slot "0x0" that web3.py sends and geth takes
+        proof = w3.eth.get_proof(ALICE.address, [0], "latest")
+        check(proof["balance"] == w3.eth.get_balance(ALICE.address), "proof")
 
 
 async def subscription(url, w3):

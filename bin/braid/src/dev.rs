@@ -13,7 +13,7 @@ use std::{
     io::Write,
     num::NonZeroUsize,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use alloy_primitives::{Address, Bytes};
@@ -124,7 +124,7 @@ fn log(committed: &Committed) {
             hash = hash.get(..10).unwrap_or_default(),
             txs = block.block.transactions.len(),
             gas = header.gas_used,
-            ms = (timings.execution + timings.commit).as_micros() as f64 / 1_000.0,
+            ms = milliseconds(timings.execution + timings.commit),
             "block"
         );
     }
@@ -157,6 +157,11 @@ fn first_screen(
         mnemonic: &settings.mnemonic,
     };
     screen.render()
+}
+
+#[expect(clippy::float_arithmetic, reason = "for people who read the log")]
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn available_threads() -> NonZeroUsize {

@@ -1,5 +1,7 @@
 //! The command line of the built binary: help, configuration by flag, environment and file, exit codes.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::{
     io::Write,
     process::{Command, Output},
@@ -32,7 +34,7 @@ fn help_and_version_exit_with_success() {
 #[test]
 fn every_command_explains_itself() {
     let top = stdout(&braid(&["--help"], &[]));
-    for command in ["dev", "statetest", "blocktest", "replay", "db"] {
+    for command in ["dev", "statetest", "blocktest", "replay", "rpctest", "import", "export", "db"] {
         assert!(top.contains(command), "{command} is missing in {top}");
         assert_eq!(braid(&[command, "--help"], &[]).status.code(), Some(0), "{command}");
     }

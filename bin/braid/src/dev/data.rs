@@ -76,6 +76,15 @@ impl DataDirectory {
     }
 }
 
+/// Puts the genesis of a chain that was opened in `dir` there, unless one is there, so that a node can go on with it.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn keep_genesis(dir: &Path, genesis: &Genesis) -> eyre::Result<()> {
+    let path = dir.join(GENESIS);
+    if path.exists() { Ok(()) } else { write(&path, &serde_json::to_string_pretty(genesis)?) }
+}
+
 /// Reads a genesis in geth's format.
 ///
 /// # Errors
@@ -108,7 +117,7 @@ fn is_unused(dir: &Path) -> eyre::Result<bool> {
 fn remembered(resolved: &Resolved, genesis: &Genesis) -> eyre::Result<String> {
     let mut table = toml::Table::try_from(&resolved.settings)?;
     let is_own = resolved.settings.genesis.is_none();
-    table.retain(|name, _| match name.as_str() {
+    table.retain(|name, _| match name {
         "accounts" | "mnemonic" => true,
         "balance" | "fork" => is_own,
         _ => false,
@@ -138,4 +147,81 @@ fn write(path: &Path, text: &str) -> eyre::Result<()> {
         fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     write().wrap_err_with(|| format!("failed to write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn resolve(args: &[&str]) -> Result<Resolved, clap::Error> {
+        let command = Cli::command().mut_subcommand("dev", |dev| dev.mut_args(|arg| arg.env(None::<&'static str>)));
+        let args: Vec<OsString> = ["braid", "dev"].iter().chain(args).map(OsString::from).collect();
+        crate::config::layers::resolve(&command, &args)
+    }
+
+    fn open(args: &[&str], make: impl FnOnce() -> Genesis) -> eyre::Result<Genesis> {
+        let resolved = resolve(args)?;
+        DataDirectory::open(resolved.settings.datadir.as_deref())?.genesis(&resolved, make)
+    }
+
+    fn genesis(chain_id: u64) -> Genesis {
+        let config = braid_types::ChainSpec::at_fork(chain_id, braid_types::Fork::LATEST).config;
+        Genesis { config, timestamp: 1_700_000_000, ..Genesis::default() }
+    }
+
+    #[test]
+    fn a_restart_has_the_genesis_and_settings_of_the_first_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/chain");
+        let datadir = ["--datadir", path.to_str().unwrap()];
+        let first = open(&[&datadir[..], &["--chain-id", "5", "--accounts", "3"]].concat(), || genesis(5)).unwrap();
+        let second = open(&datadir, || panic!("the genesis was kept")).unwrap();
+        assert_eq!(first, second);
+        let settings = resolve(&datadir).unwrap().settings;
+        assert_eq!((settings.chain_id, settings.accounts, settings.timestamp), (5, 3, Some(1_700_000_000)));
+        let error = resolve(&[&datadir[..], &["--accounts", "4"]].concat()).unwrap_err();
+        assert!(error.to_string().contains("accounts is 4"), "{error}");
+    }
+
+    #[test]
+    fn another_genesis_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("one.json"), dir.path().join("two.json"));
+        fs::write(&one, serde_json::to_string(&genesis(1)).unwrap()).unwrap();
+        fs::write(&two, serde_json::to_string(&genesis(2)).unwrap()).unwrap();
+        let datadir = dir.path().join("data");
+        let with = |file: &Path| {
+            let args = ["--datadir", datadir.to_str().unwrap(), "--genesis", file.to_str().unwrap()];
+            open(&args, || panic!("a file was given"))
+        };
+        assert_eq!(with(&one).unwrap(), genesis(1));
+        assert_eq!(with(&one).unwrap(), genesis(1));
+        assert!(with(&two).unwrap_err().to_string().contains("another genesis"));
+        assert!(with(&dir.path().join("missing.json")).unwrap_err().to_string().contains("missing.json"));
+    }
+
+    #[test]
+    fn a_directory_of_something_else_is_refused_and_an_interrupted_start_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let datadir = ["--datadir", dir.path().to_str().unwrap()];
+        fs::write(dir.path().join("genesis.partial"), "{").unwrap();
+        fs::write(dir.path().join("photo.jpg"), "").unwrap();
+        assert!(open(&datadir, || genesis(1)).unwrap_err().to_string().contains("is not empty"));
+        fs::remove_file(dir.path().join("photo.jpg")).unwrap();
+        assert_eq!(open(&datadir, || genesis(1)).unwrap(), genesis(1));
+    }
+
+    #[test]
+    fn a_temporary_directory_goes() {
+        let directory = DataDirectory::open(None).unwrap();
+        let path = directory.path().to_owned();
+        assert!(directory.is_temporary() && path.exists());
+        drop(directory);
+        assert!(!path.exists());
+    }
 }

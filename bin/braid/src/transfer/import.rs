@@ -55,6 +55,7 @@ pub(crate) fn run(args: &ImportArgs) -> eyre::Result<()> {
         }
     };
     let chain = open_chain(&args.genesis, directory)?;
+    crate::dev::data::keep_genesis(directory, chain.genesis())?;
     let started = now();
     let imported = import_file(&chain, &args.file)?;
     let BlockRef { height, hash } = chain.head().block.block_ref();

@@ -56,6 +56,13 @@ fn call(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Bytes, R
     }
 }
 
+/// Gas that a transaction needs on top of a block.
+pub(crate) fn estimate(context: &RpcContext, request: TransactionRequest, id: BlockId) -> Result<u64, RpcError> {
+    let mut site = Site::open(context, id, None, None)?;
+    let message = site.message(request)?;
+    estimate::estimate(&mut site, &message, None)
+}
+
 fn estimate_gas(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<U64, RpcError> {
     let request: TransactionRequest = arguments.required(0)?;
     let mut site = open(context, arguments)?;

@@ -36,8 +36,6 @@ pub struct RpcOptions {
     pub client_version: String,
     /// Gas of `eth_call`, `eth_estimateGas` and tracing.
     pub gas_cap: u64,
-    /// Largest fee in wei that a transaction sent through this node may pay; `None`: any.
-    pub fee_cap: Option<u128>,
     /// Entries of a batch.
     pub max_batch: u32,
     /// Bytes of a request.
@@ -69,7 +67,6 @@ impl Default for RpcOptions {
             cors_origins: vec!["*".to_owned()],
             client_version: format!("braid/v{}", env!("CARGO_PKG_VERSION")),
             gas_cap: limits::RPC_GAS_CAP,
-            fee_cap: None,
             max_batch: limits::MAX_RPC_BATCH,
             max_body_bytes: limits::MAX_RPC_BODY_BYTES,
             max_response_bytes: limits::MAX_RPC_RESPONSE_BYTES,

@@ -4,6 +4,7 @@
 //! fails), [`resolve`] (which block a client means), [`convert`] (how blocks, transactions and receipts look), [`submit`]
 //! (how transactions get into the pool), then the namespaces, and [`server`] (the transport).
 
+pub mod accounts;
 pub mod admin;
 pub mod call;
 pub mod context;
@@ -19,6 +20,7 @@ pub mod raw;
 pub mod resolve;
 pub mod server;
 pub mod submit;
+pub mod trace;
 pub mod txpool;
 
 pub use context::{DevAccounts, RpcContext, RpcOptions};
@@ -33,7 +35,10 @@ use jsonrpsee::core::RegisterMethodError;
 /// If two methods have one name.
 pub fn register(module: &mut method::Module) -> Result<(), RegisterMethodError> {
     eth::register(module)?;
+    accounts::register(module)?;
     call::register(module)?;
+    dev::register(module)?;
+    trace::register(module)?;
     net::register(module)?;
     txpool::register(module)?;
     raw::register(module)?;

@@ -24,7 +24,7 @@ pub struct BlockAndState {
 pub fn height(context: &RpcContext, number: BlockNumberOrTag) -> Option<Height> {
     match number {
         BlockNumberOrTag::Number(height) => Some(height),
-        BlockNumberOrTag::Earliest => Some(0),
+        BlockNumberOrTag::Earliest => Some(context.chain.genesis().number.unwrap_or_default()),
         BlockNumberOrTag::Pending => None,
         BlockNumberOrTag::Latest | BlockNumberOrTag::Safe | BlockNumberOrTag::Finalized => {
             Some(context.head().block.height())

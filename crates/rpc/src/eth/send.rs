@@ -69,7 +69,7 @@ fn timeout_ms(arguments: &Arguments<'_>) -> Result<u64, RpcError> {
 }
 
 /// Submits a raw transaction. Blob proofs take milliseconds to check, so those get a thread of their own.
-async fn submit(context: &Arc<Arc<RpcContext>>, text: String) -> Result<B256, RpcError> {
+async fn submit(context: &Arc<RpcContext>, text: String) -> Result<B256, RpcError> {
     let context = Arc::clone(context);
     let submit = move || {
         let mut answers = context.submit_raw(&[&text]);
@@ -78,11 +78,7 @@ async fn submit(context: &Arc<Arc<RpcContext>>, text: String) -> Result<B256, Rp
     tokio::task::spawn_blocking(submit).await.unwrap_or_else(|_| Err(handler_crashed(SEND_RAW)))
 }
 
-async fn submit_and_wait(
-    context: &Arc<Arc<RpcContext>>,
-    text: String,
-    timeout_ms: u64,
-) -> Result<RpcReceipt, RpcError> {
+async fn submit_and_wait(context: &Arc<RpcContext>, text: String, timeout_ms: u64) -> Result<RpcReceipt, RpcError> {
     let commits = context.events.committed.subscribe();
     let hash = submit(context, text).await?;
     let waited = wait_for_receipt(context, hash, commits, Duration::from_millis(timeout_ms)).await?;

@@ -1,11 +1,19 @@
 //! Holds the transactions waiting for a block, in the order worth taking them.
 //!
-//! Sans-I/O: account states and time come in as arguments.
+//! Sans-I/O: account states and rules come in as arguments.
+//!
+//! Reading order: [`pool`] (what it promises), `lane` (one sender's part), [`check`] (what is refused at the door),
+//! [`rejection`] (in which words).
 
+pub mod check;
 pub mod config;
+mod lane;
 pub mod pool;
 pub mod rejection;
+#[cfg(test)]
+mod testing;
 
+pub use check::sidecar_for_fork;
 pub use config::{PoolConfig, PoolRules};
 pub use pool::{Inserted, Pool, PoolContent, PoolStatus};
 pub use rejection::Rejection;

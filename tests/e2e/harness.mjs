@@ -50,9 +50,9 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 /** A directory that is gone when this process is. */
-export function temporaryDirectory() {
+export function temporaryDirectory({ keep = false } = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'braid-e2e-'));
-  scratch.add(dir);
+  if (!keep) scratch.add(dir);
   return dir;
 }
 
@@ -77,8 +77,20 @@ function commandFor(port, args) {
  * Starts a node and waits until it answers. `args` go to the program as they are.
  * Returns { url, wsUrl, port, child, rpc, output(), stop(), kill() }.
  */
-export async function startNode({ args = [], env = {}, port } = {}) {
+export async function startNode(options = {}) {
   if (FIXED_URL) return attach(FIXED_URL);
+  const node = await launch(options);
+  try {
+    await ready(node);
+  } catch (error) {
+    node.child.kill('SIGKILL');
+    throw new Error(`${node.child.spawnargs.join(' ')}: ${error.message}\n${node.output()}`);
+  }
+  return node;
+}
+
+/** Starts a node and does not wait for it. */
+export async function launch({ args = [], env = {}, port } = {}) {
   port ??= await freePort();
   const [program, argv] = commandFor(port, args);
   if (!existsSync(program)) throw new Error(`${program} is not there; build it first (make build)`);
@@ -96,22 +108,13 @@ export async function startNode({ args = [], env = {}, port } = {}) {
   child.stdout.setEncoding('utf8').on('data', collect);
   child.stderr.setEncoding('utf8').on('data', collect);
   child.on('exit', () => running.delete(child));
-
   const node = attach(`http://127.0.0.1:${port}`);
-  Object.assign(node, {
-    port,
+  return Object.assign(node, {
     child,
     output: () => output,
     stop: () => end(child, 'SIGTERM', () => output),
     kill: () => end(child, 'SIGKILL', () => output),
   });
-  try {
-    await ready(node, child);
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw new Error(`${program} ${argv.join(' ')}: ${error.message}\n${output}`);
-  }
-  return node;
 }
 
 function attach(url) {
@@ -128,10 +131,12 @@ function attach(url) {
   };
 }
 
-async function ready(node, child) {
+/** Waits until a launched node answers. */
+export async function ready(node) {
   const deadline = Date.now() + READY_TIMEOUT_MS;
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`exited with ${child.exitCode} before it was ready`);
+    const { exitCode, signalCode } = node.child;
+    if (exitCode !== null || signalCode !== null) throw new Error(`exited with ${exitCode ?? signalCode} before it was ready`);
     try {
       await node.rpc('eth_chainId');
       return;

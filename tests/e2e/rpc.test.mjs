@@ -397,6 +397,17 @@ describe('WebSocket', () => {
     await close();
   });
 
+  test('a subscriber gets every block once, in order', async () => {
+    const { ask, notifications, close } = await open();
+    await ask('eth_subscribe', 'newHeads');
+    const start = Number(await call('eth_blockNumber'));
+    for (let i = 0; i < 25; i++) await call('evm_mine');
+    await until(() => notifications.length >= 25, '25 heads');
+    assert.deepEqual(notifications.map(({ result }) => Number(result.number)), Array.from({ length: 25 }, (_, i) => start + 1 + i));
+    for (let i = 1; i < 25; i++) assert.equal(notifications[i].result.parentHash, notifications[i - 1].result.hash);
+    await close();
+  });
+
   test('an unknown subscription is an error', async () => {
     const { ask, close } = await open();
     assert.ok((await ask('eth_subscribe', 'weather')).error);

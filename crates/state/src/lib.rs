@@ -1,8 +1,20 @@
 //! Keeps accounts, storage, code and blocks on disk, with their Merkle root and proofs.
+//!
+//! Reading order: [`state`] (accounts and slots in a persistent trie), [`store`] (commit, read, roll back), `log` (the
+//! commit point), `flat` and `checkpoint` (where the log goes), `history` (older states), `recovery` (opening).
 
+mod checkpoint;
+pub mod codec;
 mod codes;
+mod dump;
 pub mod error;
+mod flat;
 mod hashed;
+mod history;
+pub mod log;
+mod memory;
+mod recovery;
+mod rollback;
 pub mod state;
 pub mod store;
 mod trie;

@@ -81,6 +81,11 @@ impl Value for U256 {
 }
 
 impl AccountLeaf {
+    /// An account with all its slots, sorted by hashed slot.
+    pub(crate) fn new(account: AccountState, slots: &[Op<U256>]) -> Self {
+        Self { account, storage: trie::update(None, slots) }
+    }
+
     fn storage_root(&self) -> B256 {
         trie::root_hash(self.storage.as_ref())
     }
@@ -113,6 +118,12 @@ impl State {
     /// The state without accounts, over a table of codes.
     pub(crate) fn empty_over(codes: Arc<Codes>) -> Self {
         Self::with_accounts(None, 0, codes)
+    }
+
+    /// The state with these accounts, sorted by hashed address.
+    pub(crate) fn from_leaves(leaves: Vec<Op<AccountLeaf>>, codes: Arc<Codes>) -> Self {
+        let count = leaves.len() as u64;
+        Self::with_accounts(trie::update(None, &leaves), count, codes)
     }
 
     fn with_accounts(accounts: Option<Child<AccountLeaf>>, count: u64, codes: Arc<Codes>) -> Self {
@@ -233,11 +244,6 @@ impl State {
             });
         });
         found
-    }
-
-    /// The table of codes.
-    pub(crate) fn codes(&self) -> &Arc<Codes> {
-        &self.0.codes
     }
 
     /// A slot by hashed keys.

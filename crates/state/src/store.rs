@@ -1,11 +1,44 @@
 //! The durable store: block log, flat state, blocks and history.
+//!
+//! A commit is one record appended to the log and synced ([`crate::log`]); then the block is the head. A background
+//! thread moves what the log holds into the flat store ([`mod@crate::flat`]) and removes the log below it
+//! ([`crate::checkpoint`]). In between, memory has what the flat store lacks ([`crate::memory`]). Opening reads the flat store,
+//! rebuilds the trie and replays the log ([`crate::recovery`]).
+//!
+//! Locks are taken in this order: `checkpointing`, `writer`, `memory`. After a failed write the store
+//! refuses to write, and reads go on: what the disk holds is only known after a restart.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fs::File,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use braid_types::{BlockRef, ExecutedBlock, Height, StateChanges, TxIndex, changes::AccountState};
 
-use crate::{error::StoreError, state::State};
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use crate::{
+    codec::{encode_block_record, encode_override_record},
+    codes::Codes,
+    error::StoreError,
+    flat::Flat,
+    log::Log,
+    memory::{Memory, Names, Pending},
+    recovery::{Recovered, check_next, recover},
+    state::State,
+};
+
+pub use crate::history::HistoricalState;
+
+/// A commit waits for a checkpoint once this many times [`StoreOptions::checkpoint_size_bytes`] are not in one.
+const MAX_LOG_CHECKPOINT_SIZES: u64 = 4;
 
 /// How a store keeps what it keeps.
 #[derive(Clone, Debug)]
@@ -48,8 +81,10 @@ impl StateAt {
     /// # Errors
     /// If the disk cannot be read.
     pub fn account(&self, address: Address) -> Result<Option<AccountState>, StoreError> {
-        let _ = address;
-        todo!()
+        match self {
+            Self::Recent(state) => Ok(state.account(address)),
+            Self::Historical(state) => state.account(address),
+        }
     }
 
     /// A storage slot; zero if absent.
@@ -57,8 +92,10 @@ impl StateAt {
     /// # Errors
     /// If the disk cannot be read.
     pub fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
-        let _ = (address, slot);
-        todo!()
+        match self {
+            Self::Recent(state) => Ok(state.storage(address, slot)),
+            Self::Historical(state) => state.storage(address, slot),
+        }
     }
 
     /// Byte code by hash.
@@ -66,14 +103,12 @@ impl StateAt {
     /// # Errors
     /// If the disk cannot be read or the code is not known.
     pub fn code(&self, hash: B256) -> Result<Bytes, StoreError> {
-        let _ = hash;
-        todo!()
+        match self {
+            Self::Recent(state) => Ok(state.code(hash)?),
+            Self::Historical(state) => state.code(hash),
+        }
     }
 }
-
-/// An older state, read through the history index.
-#[derive(Clone, Debug)]
-pub struct HistoricalState(Arc<()>);
 
 /// Sizes and counts, for `braid db stats` and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,7 +128,40 @@ pub struct StoreStats {
 /// The durable store of one chain. One process at a time; all methods take `&self` and may be called from any thread,
 /// the writing ones ([`Store::commit`], [`Store::override_state`], [`Store::rollback`]) from one at a time.
 #[derive(Debug)]
-pub struct Store(());
+pub struct Store {
+    shared: Arc<Shared>,
+    worker: Option<JoinHandle<()>>,
+}
+
+/// What the store's threads share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: StoreOptions,
+    pub(crate) flat: Arc<Flat>,
+    pub(crate) codes: Arc<Codes>,
+    pub(crate) memory: RwLock<Memory>,
+    pub(crate) writer: Mutex<Writer>,
+    /// Held during a checkpoint or a rollback.
+    pub(crate) checkpointing: Mutex<()>,
+    poisoned: AtomicBool,
+    signal: Mutex<Signal>,
+    wake: Condvar,
+    /// Locked while the store is open.
+    _lock: File,
+}
+
+/// Held by whoever appends to the log.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) log: Log,
+}
+
+/// What the background thread is told.
+#[derive(Debug, Default)]
+struct Signal {
+    stop: bool,
+    urgent: bool,
+}
 
 impl Store {
     /// Opens the store in `dir`, creating the directory if needed, and recovers to the newest durable block.
@@ -101,13 +169,28 @@ impl Store {
     /// # Errors
     /// If the directory is locked, has another schema version, is damaged before its tail, or cannot be read.
     pub fn open(dir: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
-        let _ = (dir, options);
-        todo!()
+        let Recovered { lock, flat, codes, log, memory } = recover(dir)?;
+        let shared = Arc::new(Shared {
+            options: options.clone(),
+            flat,
+            codes,
+            memory: RwLock::new(memory),
+            writer: Mutex::new(Writer { log }),
+            checkpointing: Mutex::new(()),
+            poisoned: AtomicBool::new(false),
+            signal: Mutex::default(),
+            wake: Condvar::new(),
+            _lock: lock,
+        });
+        let background = Arc::clone(&shared);
+        let builder = std::thread::Builder::new().name("checkpoint".to_owned());
+        let worker = builder.spawn(move || background.run()).map_err(StoreError::io("start a thread for", dir))?;
+        Ok(Self { shared, worker: Some(worker) })
     }
 
     /// The newest block and its state; `None` before [`Store::commit`] was called with a genesis.
     pub fn head(&self) -> Option<Arc<Head>> {
-        todo!()
+        self.shared.memory.read().head.clone()
     }
 
     /// Appends a block and waits until it is durable; then it is the head. The first block committed is the genesis.
@@ -121,8 +204,7 @@ impl Store {
         changes: &StateChanges,
         state: State,
     ) -> Result<Arc<Head>, StoreError> {
-        let _ = (block, changes, state);
-        todo!()
+        self.shared.commit(block, changes, state)
     }
 
     /// Changes the head's state without a block, durably. For development nodes (`anvil_setBalance` and its kin).
@@ -130,8 +212,7 @@ impl Store {
     /// # Errors
     /// If the disk fails.
     pub fn override_state(&self, changes: &StateChanges) -> Result<Arc<Head>, StoreError> {
-        let _ = changes;
-        todo!()
+        self.shared.override_state(changes)
     }
 
     /// Removes every block above `height`, durably; the block at `height` becomes the head. For `evm_revert`.
@@ -140,8 +221,7 @@ impl Store {
     /// # Errors
     /// If the disk fails or the state at `height` is no longer kept.
     pub fn rollback(&self, height: Height, state: Option<State>) -> Result<Arc<Head>, StoreError> {
-        let _ = (height, state);
-        todo!()
+        self.shared.rollback(height, state)
     }
 
     /// The block at a height.
@@ -149,8 +229,7 @@ impl Store {
     /// # Errors
     /// If the disk cannot be read.
     pub fn block(&self, height: Height) -> Result<Option<Arc<ExecutedBlock>>, StoreError> {
-        let _ = height;
-        todo!()
+        self.shared.block(height)
     }
 
     /// The hash of the block at a height.
@@ -158,8 +237,8 @@ impl Store {
     /// # Errors
     /// If the disk cannot be read.
     pub fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
-        let _ = height;
-        todo!()
+        let cached = self.shared.memory.read().block(height).map(|block| block.hash);
+        cached.map_or_else(|| self.shared.flat.hash(height), |hash| Ok(Some(hash)))
     }
 
     /// The height of the block with a hash.
@@ -167,8 +246,8 @@ impl Store {
     /// # Errors
     /// If the disk cannot be read.
     pub fn height(&self, hash: B256) -> Result<Option<Height>, StoreError> {
-        let _ = hash;
-        todo!()
+        let cached = self.shared.memory.read().height(&hash);
+        cached.map_or_else(|| self.shared.flat.height(hash), |height| Ok(Some(height)))
     }
 
     /// Where a transaction stands.
@@ -176,8 +255,8 @@ impl Store {
     /// # Errors
     /// If the disk cannot be read.
     pub fn transaction(&self, hash: B256) -> Result<Option<(Height, TxIndex)>, StoreError> {
-        let _ = hash;
-        todo!()
+        let cached = self.shared.memory.read().transaction(&hash);
+        cached.map_or_else(|| self.shared.flat.transaction(hash), |place| Ok(Some(place)))
     }
 
     /// The state after the block at `height`.
@@ -185,8 +264,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Pruned`] if it is no longer kept or not there yet; or if the disk cannot be read.
     pub fn state_at(&self, height: Height) -> Result<StateAt, StoreError> {
-        let _ = height;
-        todo!()
+        let retained = self.shared.memory.read().states.get(&height).cloned();
+        if let Some(state) = retained {
+            return Ok(StateAt::Recent(state));
+        }
+        let Shared { flat, codes, .. } = &*self.shared;
+        HistoricalState::open(Arc::clone(flat), Arc::clone(codes), height).map(StateAt::Historical)
     }
 
     /// Every account of the head with its storage, where the addresses are known; for `anvil_dumpState`.
@@ -195,7 +278,9 @@ impl Store {
     /// # Errors
     /// If the disk cannot be read.
     pub fn dump(&self) -> Result<StateChanges, StoreError> {
-        todo!()
+        self.shared.checkpoint()?;
+        let head = self.head().ok_or(StoreError::Empty)?;
+        crate::dump::dump(&self.shared.flat, &head.state)
     }
 
     /// Writes everything up to the head into the flat store and removes the log below it; what the background thread does.
@@ -203,11 +288,142 @@ impl Store {
     /// # Errors
     /// If the disk fails.
     pub fn checkpoint(&self) -> Result<BlockRef, StoreError> {
-        todo!()
+        self.shared.checkpoint()
     }
 
     /// Sizes and counts.
     pub fn stats(&self) -> StoreStats {
-        todo!()
+        let memory = self.shared.memory.read();
+        StoreStats {
+            head: memory.head_ref().map_or(0, |head| head.height),
+            checkpoint: memory.checkpoint.map_or(0, |checkpoint| checkpoint.block.height),
+            log_bytes: memory.pending_bytes,
+            keyspaces: self.shared.flat.sizes(),
+            accounts: memory.head.as_ref().map_or(0, |head| head.state.account_count()),
+        }
     }
 }
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.shared.signal.lock().stop = true;
+        self.shared.wake.notify_all();
+        if let Some(worker) = self.worker.take()
+            && worker.join().is_err()
+        {
+            tracing::error!("checkpoint thread panicked");
+        }
+        match self.shared.checkpoint() {
+            Ok(_) | Err(StoreError::Empty | StoreError::Poisoned) => {}
+            Err(error) => tracing::error!(%error, "failed to write the last checkpoint"),
+        }
+    }
+}
+
+impl Shared {
+    /// See [`Store::commit`].
+    fn commit(&self, block: Arc<ExecutedBlock>, changes: &StateChanges, state: State) -> Result<Arc<Head>, StoreError> {
+        let (height, root) = (block.height(), state.root());
+        let expected = block.block.header.state_root;
+        if expected != root {
+            return Err(StoreError::Root { height, expected, found: root });
+        }
+        self.wait_for_room()?;
+        let payload = encode_block_record(&block, changes, root);
+        let state = state.over(&self.codes);
+        self.append(&payload, changes, |memory| {
+            check_next(memory, &block)?;
+            Ok((Arc::clone(&block), Some(Arc::clone(&block)), state))
+        })
+    }
+
+    /// See [`Store::override_state`].
+    fn override_state(&self, changes: &StateChanges) -> Result<Arc<Head>, StoreError> {
+        self.wait_for_room()?;
+        let head = self.memory.read().head.clone().ok_or(StoreError::Empty)?;
+        let state = head.state.apply(changes);
+        let payload = encode_override_record(head.block.height(), changes, state.root());
+        self.append(&payload, changes, |memory| match memory.head_ref() {
+            Some(now) if now == head.block.block_ref() => Ok((Arc::clone(&head.block), None, state)),
+            _ => Err(StoreError::Damaged("head moved during an override")),
+        })
+    }
+
+    /// Makes a record durable, then its block and state the head. `check` runs before anything is written.
+    fn append(
+        &self,
+        payload: &[u8],
+        changes: &StateChanges,
+        check: impl FnOnce(&Memory) -> Result<NewHead, StoreError>,
+    ) -> Result<Arc<Head>, StoreError> {
+        let mut writer = self.writer.lock();
+        self.check_writable()?;
+        let (block, new_block, state) = check(&self.memory.read())?;
+        self.codes.pin(&changes.codes);
+        let sequence = writer.log.append(payload).map_err(|error| self.poison(error.into()))?;
+        let bytes = payload.len() as u64;
+        let names = Names::of(changes);
+        let pending = Pending { sequence, height: block.height(), block: new_block, names, bytes };
+        let mut memory = self.memory.write();
+        let head = memory.push(block, pending, state);
+        if memory.pending_bytes >= self.options.checkpoint_size_bytes {
+            self.signal.lock().urgent = true;
+            self.wake.notify_all();
+        }
+        Ok(head)
+    }
+
+    /// Bounds what is not in a checkpoint yet when blocks come faster than checkpoints.
+    fn wait_for_room(&self) -> Result<(), StoreError> {
+        let limit = self.options.checkpoint_size_bytes.saturating_mul(MAX_LOG_CHECKPOINT_SIZES);
+        if self.memory.read().pending_bytes > limit {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn block(&self, height: Height) -> Result<Option<Arc<ExecutedBlock>>, StoreError> {
+        if let Some(block) = self.memory.read().block(height) {
+            return Ok(Some(Arc::clone(block)));
+        }
+        Ok(self.flat.block(height)?.map(Arc::new))
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
+        // Ordering: the flag guards no other data.
+        if self.poisoned.load(Ordering::Relaxed) { Err(StoreError::Poisoned) } else { Ok(()) }
+    }
+
+    /// Remembers that a write failed.
+    pub(crate) fn poison(&self, error: StoreError) -> StoreError {
+        tracing::error!(%error, "write failed; the store refuses further writes");
+        // Ordering: the flag guards no other data.
+        self.poisoned.store(true, Ordering::Relaxed);
+        error
+    }
+
+    /// The background thread: a checkpoint at every interval, or when the log has grown enough.
+    fn run(&self) {
+        let interval = Duration::from_millis(self.options.checkpoint_interval_ms);
+        let mut signal = self.signal.lock();
+        while !signal.stop {
+            if !signal.urgent {
+                self.wake.wait_for(&mut signal, interval);
+            }
+            if signal.stop {
+                return;
+            }
+            signal.urgent = false;
+            let result = parking_lot::MutexGuard::unlocked(&mut signal, || self.checkpoint());
+            if let Err(error) = result
+                && !matches!(error, StoreError::Empty)
+            {
+                tracing::error!(%error, "failed to write a checkpoint");
+                return;
+            }
+        }
+    }
+}
+
+/// The block that stands at the head, the same if it is new, and the state after it.
+type NewHead = (Arc<ExecutedBlock>, Option<Arc<ExecutedBlock>>, State);

@@ -87,3 +87,6 @@ pub const MAX_SNAPSHOTS: usize = 10_000;
 
 /// Times an `eth_createAccessList` runs its call.
 pub const MAX_ACCESS_LIST_RUNS: usize = 64;
+
+/// Blocks kept in memory behind the head once they are on disk.
+pub const MAX_CACHED_BLOCKS: usize = 1_024;

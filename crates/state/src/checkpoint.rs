@@ -1,0 +1,141 @@
+//! Moving what the log holds into the flat store, in one atomic batch.
+//!
+//! What changed is not taken from the log but from the difference of two states: it is already deduplicated, exact
+//! for cleared storage, and yields the old values that the history needs. Blocks go on being committed
+//! meanwhile; only taking the job and reporting it done hold the memory's lock.
+
+use std::sync::Arc;
+
+use alloy_primitives::keccak256;
+use braid_types::{BlockRef, Height};
+use fjall::OwnedWriteBatch;
+
+use crate::{
+    codec::Checkpoint,
+    error::StoreError,
+    flat::Flat,
+    history::{put_history, remove_history},
+    memory::{Memory, Names, Pending},
+    state::{Difference, State},
+    store::Shared,
+};
+
+/// What one checkpoint writes.
+struct Job {
+    /// The state in the flat store.
+    base: State,
+    /// What the flat store holds.
+    previous: Option<Checkpoint>,
+    records: Vec<Pending>,
+    /// The state after each height with a record, in order.
+    steps: Vec<(Height, State)>,
+    head: BlockRef,
+}
+
+impl Job {
+    /// Everything up to the head; `None` if there is nothing to write.
+    fn take(memory: &Memory) -> Option<Self> {
+        let head = memory.head_ref()?;
+        let records: Vec<_> = memory.pending.iter().cloned().collect();
+        let mut heights: Vec<_> = records.iter().map(|record| record.height).collect();
+        heights.dedup();
+        let steps = heights.iter().filter_map(|height| Some((*height, memory.states.get(height)?.clone()))).collect();
+        let job = Self { base: memory.durable.clone(), previous: memory.checkpoint, records, steps, head };
+        (!job.records.is_empty()).then_some(job)
+    }
+
+    /// What the flat store holds afterwards.
+    fn checkpoint(&self, history: Option<u64>) -> Option<Checkpoint> {
+        let last = self.records.last()?;
+        let (_, state) = self.steps.last()?;
+        let first = self.previous.map_or_else(|| self.records.first().map(|it| it.height), |it| Some(it.first))?;
+        let wanted = history.map_or(first, |blocks| self.head.height.saturating_sub(blocks));
+        let history_from = wanted.max(self.previous.map_or(first, |it| it.history_from));
+        Some(Checkpoint { block: self.head, root: state.root(), sequence: last.sequence, history_from, first })
+    }
+}
+
+impl Shared {
+    /// Writes everything up to the head into the flat store.
+    pub(crate) fn checkpoint(&self) -> Result<BlockRef, StoreError> {
+        let _turn = self.checkpointing.lock();
+        self.checkpoint_in_turn()?;
+        self.writer
+            .lock()
+            .log
+            .remove_through(self.checkpointed_sequence())
+            .map_err(|error| self.poison(error.into()))?;
+        self.memory.read().checkpoint.map(|checkpoint| checkpoint.block).ok_or(StoreError::Empty)
+    }
+
+    /// The same without touching the log; the caller holds `checkpointing`.
+    pub(crate) fn checkpoint_in_turn(&self) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let Some(job) = Job::take(&self.memory.read()) else { return Ok(()) };
+        let Some(checkpoint) = job.checkpoint(self.options.history) else { return Ok(()) };
+        write(&self.flat, &job, &checkpoint).map_err(|error| self.poison(error))?;
+        let Some((_, durable)) = job.steps.last() else { return Ok(()) };
+        self.memory.write().checkpointed(job.records.len(), durable.clone(), checkpoint);
+        self.codes.unpin(job.records.iter().flat_map(|record| record.names.codes.keys()));
+        Ok(())
+    }
+
+    fn checkpointed_sequence(&self) -> u64 {
+        self.memory.read().checkpoint.map_or(0, |checkpoint| checkpoint.sequence)
+    }
+}
+
+fn write(flat: &Arc<Flat>, job: &Job, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let mut batch = flat.batch();
+    for record in &job.records {
+        if let Some(block) = &record.block {
+            flat.put_block(&mut batch, block);
+        }
+        put_names(flat, &mut batch, &job.base, &record.names);
+    }
+    if let Some((_, last)) = job.steps.last() {
+        put_differences(flat, &mut batch, &job.base.diff(last));
+    }
+    let mut before = &job.base;
+    for (height, after) in &job.steps {
+        if *height > checkpoint.history_from {
+            put_history(flat, &mut batch, *height, &before.diff(after))?;
+        }
+        before = after;
+    }
+    if let Some(previous) = job.previous {
+        for height in previous.history_from + 1..=checkpoint.history_from.min(previous.block.height) {
+            remove_history(flat, &mut batch, height)?;
+        }
+    }
+    flat.put_checkpoint(&mut batch, checkpoint);
+    Ok(batch.commit()?)
+}
+
+/// Writes the values after each difference.
+pub(crate) fn put_differences(flat: &Flat, batch: &mut OwnedWriteBatch, differences: &[Difference]) {
+    for difference in differences {
+        let (key, _, new) = difference.encoded();
+        flat.put_value(batch, &key, new);
+    }
+}
+
+/// Records codes, and the addresses and slots that `base` does not have yet.
+fn put_names(flat: &Flat, batch: &mut OwnedWriteBatch, base: &State, names: &Names) {
+    for (hash, code) in &names.codes {
+        batch.insert(&flat.code, hash.as_slice(), code.as_ref());
+    }
+    for (address, slots) in &names.accounts {
+        let account = keccak256(address);
+        if base.hashed_account(&account).is_none() {
+            batch.insert(&flat.preimage, account.as_slice(), address.as_slice());
+        }
+        for slot in slots {
+            let slot = slot.to_be_bytes::<32>();
+            let hash = keccak256(slot);
+            if base.hashed_slot(&account, &hash).is_zero() {
+                batch.insert(&flat.preimage, hash.as_slice(), slot);
+            }
+        }
+    }
+}

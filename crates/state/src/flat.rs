@@ -1,0 +1,257 @@
+//! The flat store: what the last checkpoint wrote, in an LSM tree.
+//!
+//! | keyspace | key | value |
+//! |---|---|---|
+//! | `account` | keccak(address) | account |
+//! | `slot` | keccak(address), keccak(slot) | value, big-endian without leading zeros |
+//! | `code` | keccak(code) | code |
+//! | `block`, `receipt` | height | block, receipts |
+//! | `block_hash` | block hash | height |
+//! | `tx` | transaction hash | height, index u32 |
+//! | `history` | tagged key (see [`Key`]), height | value before the block at that height; empty: absent |
+//! | `touched` | height | tagged keys with an entry in `history` at that height |
+//! | `preimage` | keccak | address or slot |
+//! | `meta` | `checkpoint` | [`Checkpoint`] |
+//!
+//! Heights are big-endian, so keys sort by height. A batch changes all keyspaces atomically.
+
+use std::path::Path;
+
+use alloy_primitives::{B256, TxHash, U256};
+use braid_types::{ExecutedBlock, Height, TxIndex, changes::AccountState};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot};
+
+use crate::{
+    codec::{self, Checkpoint, CodecError},
+    error::StoreError,
+    state::Difference,
+};
+
+const CHECKPOINT_KEY: &[u8] = b"checkpoint";
+const ACCOUNT_TAG: u8 = b'a';
+const SLOT_TAG: u8 = b's';
+
+/// The keyspaces.
+pub(crate) struct Flat {
+    pub(crate) db: Database,
+    pub(crate) account: Keyspace,
+    pub(crate) slot: Keyspace,
+    pub(crate) code: Keyspace,
+    pub(crate) block: Keyspace,
+    pub(crate) receipt: Keyspace,
+    pub(crate) block_hash: Keyspace,
+    pub(crate) transaction: Keyspace,
+    pub(crate) history: Keyspace,
+    pub(crate) touched: Keyspace,
+    pub(crate) preimage: Keyspace,
+    pub(crate) meta: Keyspace,
+}
+
+impl std::fmt::Debug for Flat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flat").finish_non_exhaustive()
+    }
+}
+
+/// An account or a slot by its hashed key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    /// keccak(address)
+    Account(B256),
+    /// keccak(address), keccak(slot)
+    Slot(B256, B256),
+}
+
+impl Key {
+    /// The key with its tag, as `history` and `touched` keep it.
+    pub(crate) fn tagged(&self) -> Vec<u8> {
+        match self {
+            Self::Account(account) => [&[ACCOUNT_TAG], account.as_slice()].concat(),
+            Self::Slot(account, slot) => [&[SLOT_TAG], account.as_slice(), slot.as_slice()].concat(),
+        }
+    }
+
+    /// The key of the value before the block at `height`.
+    pub(crate) fn at(&self, height: Height) -> Vec<u8> {
+        let mut key = self.tagged();
+        key.extend_from_slice(&height.to_be_bytes());
+        key
+    }
+
+    /// The keys of a `touched` entry.
+    pub(crate) fn parse_all(mut bytes: &[u8]) -> Result<Vec<Self>, StoreError> {
+        let mut keys = Vec::new();
+        while let Some((tag, rest)) = bytes.split_first() {
+            let (key, rest) = match *tag {
+                ACCOUNT_TAG => rest.split_first_chunk::<32>().map(|(key, rest)| (Self::Account(key.into()), rest)),
+                SLOT_TAG => rest.split_first_chunk::<64>().map(|(key, rest)| {
+                    let (account, slot) = key.split_at(32);
+                    (Self::Slot(B256::from_slice(account), B256::from_slice(slot)), rest)
+                }),
+                _ => None,
+            }
+            .ok_or(StoreError::Damaged("list of touched keys is invalid"))?;
+            keys.push(key);
+            bytes = rest;
+        }
+        Ok(keys)
+    }
+}
+
+impl Difference {
+    /// The key, and the values before and after as the store keeps them; empty: absent.
+    pub(crate) fn encoded(&self) -> (Key, Vec<u8>, Vec<u8>) {
+        let account = |account: &Option<AccountState>| account.as_ref().map(codec::encode_account).unwrap_or_default();
+        match self {
+            Self::Account { key, old, new } => (Key::Account(*key), account(old), account(new)),
+            Self::Slot { account, slot, old, new } => {
+                (Key::Slot(*account, *slot), codec::encode_amount(old), codec::encode_amount(new))
+            }
+        }
+    }
+}
+
+impl Flat {
+    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        let db = Database::builder(dir).open()?;
+        let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default);
+        Ok(Self {
+            account: keyspace("account")?,
+            slot: keyspace("slot")?,
+            code: keyspace("code")?,
+            block: keyspace("block")?,
+            receipt: keyspace("receipt")?,
+            block_hash: keyspace("block_hash")?,
+            transaction: keyspace("tx")?,
+            history: keyspace("history")?,
+            touched: keyspace("touched")?,
+            preimage: keyspace("preimage")?,
+            meta: keyspace("meta")?,
+            db,
+        })
+    }
+
+    /// A batch that is durable once committed.
+    pub(crate) fn batch(&self) -> OwnedWriteBatch {
+        self.db.batch().durability(Some(PersistMode::SyncAll))
+    }
+
+    /// What the store holds; `None` before the first checkpoint.
+    pub(crate) fn checkpoint(&self, view: &impl Readable) -> Result<Option<Checkpoint>, StoreError> {
+        let bytes = view.get(&self.meta, CHECKPOINT_KEY)?;
+        bytes.map(|bytes| Checkpoint::decode(&bytes).map_err(StoreError::decode("checkpoint"))).transpose()
+    }
+
+    pub(crate) fn put_checkpoint(&self, batch: &mut OwnedWriteBatch, checkpoint: &Checkpoint) {
+        batch.insert(&self.meta, CHECKPOINT_KEY, checkpoint.encode());
+    }
+
+    pub(crate) fn block(&self, height: Height) -> Result<Option<ExecutedBlock>, StoreError> {
+        let view = self.db.snapshot();
+        let Some(block) = view.get(&self.block, height.to_be_bytes())? else { return Ok(None) };
+        let receipts = view.get(&self.receipt, height.to_be_bytes())?;
+        let receipts = receipts.ok_or(StoreError::Damaged("block without receipts"))?;
+        let receipts = codec::decode_receipts(&receipts).map_err(StoreError::decode("receipts"))?;
+        codec::decode_block(&block, receipts).map(Some).map_err(StoreError::decode("block"))
+    }
+
+    pub(crate) fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
+        let block = self.block.get(height.to_be_bytes())?;
+        block.map(|bytes| codec::block_hash(&bytes).map_err(StoreError::decode("block"))).transpose()
+    }
+
+    pub(crate) fn height(&self, hash: B256) -> Result<Option<Height>, StoreError> {
+        let damaged = || StoreError::Damaged("height of a block hash is invalid");
+        let bytes = self.block_hash.get(hash)?;
+        bytes.map(|bytes| bytes.as_ref().try_into().map(Height::from_be_bytes).map_err(|_| damaged())).transpose()
+    }
+
+    pub(crate) fn transaction(&self, hash: TxHash) -> Result<Option<(Height, TxIndex)>, StoreError> {
+        let Some(bytes) = self.transaction.get(hash)? else { return Ok(None) };
+        let place = bytes.split_first_chunk::<8>().and_then(|(height, index)| {
+            Some((Height::from_be_bytes(*height), TxIndex(u32::from_be_bytes(index.try_into().ok()?))))
+        });
+        place.map(Some).ok_or(StoreError::Damaged("place of a transaction is invalid"))
+    }
+
+    /// Adds a block with its indexes.
+    pub(crate) fn put_block(&self, batch: &mut OwnedWriteBatch, executed: &ExecutedBlock) {
+        let height = executed.height().to_be_bytes();
+        batch.insert(&self.block, height, codec::encode_block(executed));
+        batch.insert(&self.receipt, height, codec::encode_receipts(&executed.receipts));
+        batch.insert(&self.block_hash, executed.hash.as_slice(), height);
+        for (index, transaction) in (0u32..).zip(&executed.block.transactions) {
+            let place = [height.as_slice(), &index.to_be_bytes()].concat();
+            batch.insert(&self.transaction, transaction.inner().hash().as_slice(), place);
+        }
+    }
+
+    /// Removes a block with its indexes.
+    pub(crate) fn remove_block(&self, batch: &mut OwnedWriteBatch, executed: &ExecutedBlock) -> Result<(), StoreError> {
+        let height = executed.height();
+        batch.remove(&self.block, height.to_be_bytes());
+        batch.remove(&self.receipt, height.to_be_bytes());
+        batch.remove(&self.block_hash, executed.hash.as_slice());
+        for transaction in &executed.block.transactions {
+            let hash = *transaction.inner().hash();
+            // On a development chain whose nonces were set back the same transaction may stand in two blocks.
+            if self.transaction(hash)?.is_some_and(|(place, _)| place == height) {
+                batch.remove(&self.transaction, hash.as_slice());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one value of the flat state; empty: absent.
+    pub(crate) fn put_value(&self, batch: &mut OwnedWriteBatch, key: &Key, value: Vec<u8>) {
+        let (keyspace, key) = match key {
+            Key::Account(account) => (&self.account, account.to_vec()),
+            Key::Slot(account, slot) => (&self.slot, [account.as_slice(), slot.as_slice()].concat()),
+        };
+        if value.is_empty() {
+            batch.remove(keyspace, key);
+        } else {
+            batch.insert(keyspace, key, value);
+        }
+    }
+
+    /// One value of the flat state; empty: absent.
+    pub(crate) fn value(&self, view: &Snapshot, key: &Key) -> Result<Vec<u8>, StoreError> {
+        let found = match key {
+            Key::Account(account) => view.get(&self.account, account)?,
+            Key::Slot(account, slot) => view.get(&self.slot, [account.as_slice(), slot.as_slice()].concat())?,
+        };
+        Ok(found.map(|value| value.to_vec()).unwrap_or_default())
+    }
+
+    /// Names, approximate numbers of keys, and bytes on disk.
+    pub(crate) fn sizes(&self) -> Vec<(String, u64, u64)> {
+        let keyspaces = [
+            &self.account,
+            &self.slot,
+            &self.code,
+            &self.block,
+            &self.receipt,
+            &self.block_hash,
+            &self.transaction,
+            &self.history,
+            &self.touched,
+            &self.preimage,
+            &self.meta,
+        ];
+        keyspaces.map(|it| (it.name().to_string(), it.approximate_len() as u64, it.disk_space())).to_vec()
+    }
+}
+
+/// An account from its stored value.
+pub(crate) fn account_from(value: &[u8]) -> Result<Option<AccountState>, StoreError> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    codec::decode_account(value).map(Some).map_err(StoreError::decode("account"))
+}
+
+/// A slot's value from its stored value.
+pub(crate) fn slot_from(value: &[u8]) -> Result<U256, StoreError> {
+    codec::decode_amount(value).map_err(|error: CodecError| StoreError::decode("slot")(error))
+}

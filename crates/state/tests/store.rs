@@ -1,0 +1,210 @@
+//! The store against a model: commits, overrides, rollbacks, checkpoints, restarts and crashes in any order.
+
+mod support;
+
+use braid_state::{State, StateAt, Store, StoreError, StoreOptions};
+use braid_types::StateChanges;
+use proptest::{prelude::*, strategy::ValueTree};
+use support::{Model, Step, changes, copy, manual};
+use tempfile::TempDir;
+
+#[derive(Clone, Debug)]
+enum Action {
+    Commit(StateChanges),
+    Override(StateChanges),
+    /// Keeps the head's state for a later rollback.
+    Snapshot,
+    /// Back to the snapshot, if its block still stands.
+    Revert,
+    /// This many blocks back.
+    Rollback(usize),
+    Checkpoint,
+    Restart,
+    /// Continue with a copy of the directory as it is.
+    Crash,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        10 => changes().prop_map(Action::Commit),
+        3 => changes().prop_map(Action::Override),
+        1 => Just(Action::Snapshot),
+        1 => Just(Action::Revert),
+        2 => (0..4usize).prop_map(Action::Rollback),
+        3 => Just(Action::Checkpoint),
+        1 => Just(Action::Restart),
+        2 => Just(Action::Crash),
+    ]
+}
+
+struct Run {
+    dir: TempDir,
+    store: Option<Store>,
+    model: Model,
+    snapshot: Option<(State, Step)>,
+}
+
+impl Run {
+    fn store(&self) -> &Store {
+        self.store.as_ref().unwrap()
+    }
+
+    fn act(&mut self, action: &Action) {
+        let store = self.store.as_ref().unwrap();
+        match action {
+            Action::Commit(changes) => self.model.commit(store, changes),
+            Action::Override(changes) => self.model.override_state(store, changes),
+            Action::Snapshot => {
+                self.snapshot = Some((store.head().unwrap().state.clone(), self.model.head().clone()));
+            }
+            Action::Revert => self.revert(),
+            Action::Rollback(back) => {
+                let height = self.model.steps.len().saturating_sub(back + 1);
+                store.rollback(height as u64, None).unwrap();
+                self.model.steps.truncate(height + 1);
+            }
+            Action::Checkpoint => drop(store.checkpoint().unwrap()),
+            Action::Restart => {
+                drop(self.store.take());
+                self.store = Some(Store::open(self.dir.path(), &manual()).unwrap());
+            }
+            Action::Crash => {
+                let copied = TempDir::new().unwrap();
+                copy(self.dir.path(), copied.path());
+                self.store = Some(Store::open(copied.path(), &manual()).unwrap());
+                self.dir = copied;
+            }
+        }
+    }
+
+    fn revert(&mut self) {
+        let Some((state, step)) = self.snapshot.take() else { return };
+        let height = step.block.height();
+        if self.model.steps.get(height as usize).is_none_or(|there| there.block.hash != step.block.hash) {
+            return;
+        }
+        self.store().rollback(height, Some(state)).unwrap();
+        self.model.steps.truncate(height as usize);
+        self.model.steps.push(step);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_actions_agrees_with_the_model(genesis in changes(), actions in prop::collection::vec(action(), 1..40)) {
+        let dir = TempDir::new().unwrap();
+        let store = Store::open(dir.path(), &manual()).unwrap();
+        let mut run = Run { dir, store: Some(store), model: Model::default(), snapshot: None };
+        run.act(&Action::Commit(genesis));
+        for action in &actions {
+            run.act(action);
+            run.model.check(run.store(), 0);
+        }
+        run.act(&Action::Restart);
+        run.model.check(run.store(), 0);
+        check_dump(&run);
+    }
+}
+
+fn check_dump(run: &Run) {
+    let dump = run.store().dump().unwrap();
+    let mut world = support::World::new();
+    support::apply(&mut world, &dump);
+    assert_eq!(world, run.model.head().world);
+    assert_eq!(State::empty().apply(&dump).root(), run.store().head().unwrap().state.root());
+}
+
+/// `count` sets of changes, the same on every run.
+fn sample_changes(count: usize) -> Vec<StateChanges> {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    (0..count).map(|_| changes().new_tree(&mut runner).unwrap().current()).collect()
+}
+
+#[test]
+fn history_is_pruned_to_the_configured_depth() {
+    let dir = TempDir::new().unwrap();
+    let options = StoreOptions { history: Some(10), ..manual() };
+    let mut model = Model::default();
+    let store = Store::open(dir.path(), &options).unwrap();
+    for (index, changes) in sample_changes(60).iter().enumerate() {
+        model.commit(&store, changes);
+        if index % 7 == 0 {
+            store.checkpoint().unwrap();
+        }
+    }
+    drop(store);
+    let store = Store::open(dir.path(), &options).unwrap();
+    model.check(&store, 49);
+    assert!(matches!(store.state_at(48), Err(StoreError::Pruned(48))));
+    assert!(matches!(store.state_at(50).unwrap(), StateAt::Historical(_)));
+    assert!(matches!(store.rollback(20, None), Err(StoreError::Pruned(20))));
+    store.rollback(52, None).unwrap();
+    model.steps.truncate(53);
+    model.check(&store, 49);
+}
+
+#[test]
+fn the_background_thread_checkpoints_by_itself() {
+    let dir = TempDir::new().unwrap();
+    let options = StoreOptions { checkpoint_interval_ms: 5, ..manual() };
+    let mut model = Model::default();
+    let store = Store::open(dir.path(), &options).unwrap();
+    for changes in sample_changes(300) {
+        model.commit(&store, &changes);
+    }
+    while store.stats().checkpoint < 299 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(store.stats().log_bytes, 0);
+    model.check(&store, 0);
+}
+
+#[test]
+fn the_background_thread_is_woken_by_size() {
+    let dir = TempDir::new().unwrap();
+    let options = StoreOptions { checkpoint_size_bytes: 2_000, ..manual() };
+    let mut model = Model::default();
+    let store = Store::open(dir.path(), &options).unwrap();
+    for changes in sample_changes(100) {
+        model.commit(&store, &changes);
+        assert!(store.stats().log_bytes < 20_000);
+    }
+    model.check(&store, 0);
+}
+
+#[test]
+fn a_second_process_is_told_that_the_directory_is_in_use() {
+    let dir = TempDir::new().unwrap();
+    let _store = Store::open(dir.path(), &manual()).unwrap();
+    let error = Store::open(dir.path(), &manual()).unwrap_err();
+    assert!(matches!(&error, StoreError::Locked(path) if path == dir.path()));
+}
+
+#[test]
+fn another_schema_version_is_refused() {
+    let dir = TempDir::new().unwrap();
+    drop(Store::open(dir.path(), &manual()).unwrap());
+    std::fs::write(dir.path().join("schema"), "2\n").unwrap();
+    assert!(matches!(Store::open(dir.path(), &manual()), Err(StoreError::Schema { expected: 1, .. })));
+}
+
+#[test]
+fn a_block_that_does_not_follow_the_head_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), &manual()).unwrap();
+    let mut model = Model::default();
+    let samples = sample_changes(3);
+    assert!(matches!(store.override_state(&samples[0]), Err(StoreError::Empty)));
+    assert!(store.head().is_none());
+    model.commit(&store, &samples[0]);
+    model.commit(&store, &samples[1]);
+    let again = model.head().block.clone();
+    let state = store.head().unwrap().state.clone();
+    assert!(matches!(store.commit(again.clone(), &samples[1], state), Err(StoreError::NotNext { .. })));
+    assert!(matches!(store.commit(again, &samples[1], State::empty()), Err(StoreError::Root { .. })));
+    assert!(matches!(store.rollback(2, None), Err(StoreError::AboveHead(2))));
+    model.commit(&store, &samples[2]);
+    model.check(&store, 0);
+}

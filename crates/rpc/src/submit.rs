@@ -45,9 +45,10 @@ impl RpcContext {
 
     /// Adds transactions to the pool in order, under one lock. Failures pass through in their place.
     pub fn submit_all(&self, submissions: Vec<Result<Submission, RpcError>>) -> Vec<Result<B256, RpcError>> {
-        let state = self.head().state.clone();
         let mut inserted: Vec<RecoveredTx> = Vec::with_capacity(submissions.len());
         let mut pool = self.chain.pool().lock();
+        // Read under the pool's lock: from a head before the one the pool follows, an old nonce would strand the lane.
+        let state = self.head().state.clone();
         let mut insert = |submission: Submission| -> Result<B256, RpcError> {
             let account = state.account(submission.transaction.signer()).unwrap_or_default();
             let transaction = Arc::clone(&submission.transaction);

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ArgMatches, Command, Error, FromArgMatches, error::ErrorKind, parser::ValueSource};
+use clap::{ArgAction, ArgMatches, Command, Error, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
 use super::DevSettings;
 
@@ -145,8 +145,9 @@ fn source(matches: &ArgMatches, name: &str, layers: &[Layer]) -> Source {
 fn set_defaults(command: Command, layer: &Layer) -> Result<Command, Error> {
     let mut defaults = Vec::new();
     for (name, value) in &layer.values {
-        let Some(words) = words(value) else {
-            let text = format!("{name} in {} must be a string, a number, a boolean or a list of them", layer.source);
+        let is_misplaced_list = value.is_array() && !takes_list(&command, name);
+        let Some(words) = words(value).filter(|_| !is_misplaced_list) else {
+            let text = format!("{name} in {} is {value}, which it cannot be", layer.source);
             return Err(command.clone().error(ErrorKind::InvalidValue, text));
         };
         defaults.push((name.replace('-', "_"), words));
@@ -157,6 +158,11 @@ fn set_defaults(command: Command, layer: &Layer) -> Result<Command, Error> {
         }
         dev
     }))
+}
+
+fn takes_list(command: &Command, name: &str) -> bool {
+    let args = command.find_subcommand(DEV).into_iter().flat_map(Command::get_arguments);
+    args.filter(|arg| arg.get_long() == Some(name)).any(|arg| matches!(arg.get_action(), ArgAction::Append))
 }
 
 /// A TOML value as it would stand on the command line.

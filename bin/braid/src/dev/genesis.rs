@@ -139,9 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn the_file_format_reads_back_the_same() {
-        let genesis = genesis(Fork::LATEST);
-        let text = serde_json::to_string(&genesis).unwrap();
-        assert_eq!(serde_json::from_str::<Genesis>(&text).unwrap(), genesis);
+    fn the_file_format_keeps_the_rules() {
+        for fork in FORKS {
+            let genesis = genesis(fork);
+            let read: Genesis = serde_json::from_str(&serde_json::to_string(&genesis).unwrap()).unwrap();
+            assert_eq!(read.alloc, genesis.alloc);
+            let [before, after] = [&genesis, &read].map(|genesis| ChainSpec::from_config(&genesis.config).unwrap());
+            assert_eq!(before.activations(), after.activations());
+            assert_eq!(before.blob_params(fork, genesis.timestamp), after.blob_params(fork, genesis.timestamp));
+        }
     }
 }

@@ -19,6 +19,7 @@ pub mod net;
 pub mod raw;
 pub mod resolve;
 pub mod server;
+pub mod simulate;
 pub mod submit;
 pub mod trace;
 pub mod txpool;
@@ -39,6 +40,7 @@ pub fn register(module: &mut method::Module) -> Result<(), RegisterMethodError> 
     call::register(module)?;
     dev::register(module)?;
     trace::register(module)?;
+    simulate::register(module)?;
     net::register(module)?;
     txpool::register(module)?;
     raw::register(module)?;

@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::{message::Message, outcome::failure, site::Site};
 use crate::error::RpcError;
 
-
 /// What `eth_createAccessList` answers.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

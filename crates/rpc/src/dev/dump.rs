@@ -12,8 +12,9 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use braid_types::{
-    StateChanges, limits,
+    StateChanges,
     changes::{AccountChange, AccountState},
+    limits,
 };
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use jsonrpsee::core::RegisterMethodError;

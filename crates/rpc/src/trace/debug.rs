@@ -125,7 +125,8 @@ fn finish<E: std::fmt::Display>(trace: Result<GethTrace, E>, run: &ResultAndStat
 /// A block from its RLP encoding, on a parent that the chain has.
 fn decode(context: &RpcContext, mut rlp: &[u8]) -> Result<Arc<ExecutedBlock>, RpcError> {
     let malformed = |reason: String| RpcError::invalid_params(format!("could not decode block: {reason}"));
-    let decoded = alloy_consensus::Block::<Transaction>::decode(&mut rlp).map_err(|error| malformed(error.to_string()))?;
+    let decoded =
+        alloy_consensus::Block::<Transaction>::decode(&mut rlp).map_err(|error| malformed(error.to_string()))?;
     if !rlp.is_empty() {
         return Err(malformed("bytes after the end".to_owned()));
     }

@@ -1,0 +1,111 @@
+# What a developer runs. `make help` lists it; `make test` is what has to pass.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Tests are linked without LTO: every test program would pay for it. `make build` makes the optimised binary.
+TEST_ENV := CARGO_PROFILE_RELEASE_LTO=off CARGO_TERM_COLOR=never
+VENV := target/venv
+KILLS = 100
+FUZZ_SECONDS ?= 300
+SUITES ?= ../legacytests/Cancun
+
+## build      the optimised binary, target/release/braid
+.PHONY: build
+build:
+	cargo build --release --locked
+
+## test       everything that has to pass: format, lints, unit, property and oracle tests, end to end, crash
+.PHONY: test
+test: KILLS = 8
+test: lint deps test-rust test-binary run-e2e run-crash
+
+.PHONY: test-rust
+test-rust:
+	$(TEST_ENV) cargo test --release --locked --workspace
+
+## lint       rustfmt and clippy, warnings refused
+.PHONY: lint
+lint:
+	export $(TEST_ENV)
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+## fmt        format the code
+.PHONY: fmt
+fmt:
+	cargo fmt --all
+
+## e2e        real clients against the binary: viem, ethers, cast, web3.py, Uniswap, raw JSON-RPC
+.PHONY: e2e
+e2e: deps test-binary run-e2e
+
+## crash      SIGKILL at random moments under load, KILLS=100 times
+.PHONY: crash
+crash: deps-node test-binary run-crash
+
+.PHONY: test-binary
+test-binary:
+	$(TEST_ENV) cargo build --release --locked --bin braid
+
+.PHONY: run-e2e
+run-e2e:
+	node --test --test-reporter=spec --test-concurrency=2 --test-timeout=180000 tests/e2e/*.test.mjs
+
+.PHONY: run-crash
+run-crash:
+	node tests/crash/crash.mjs --kills $(KILLS)
+
+## deps       what the tests need besides Rust, from npm and PyPI, as locked
+.PHONY: deps deps-node deps-python
+deps: deps-node deps-python
+deps-node: node_modules/.package-lock.json
+deps-python: $(VENV)/.installed
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	touch $@
+
+$(VENV)/.installed: tests/e2e/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-virtualenv -r $<
+	touch $@
+
+## fuzz       every libFuzzer target for FUZZ_SECONDS=300 each; needs a nightly toolchain and cargo-fuzz
+.PHONY: fuzz
+fuzz:
+	cd fuzz
+	for target in $$(cargo +nightly fuzz list); do
+		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -timeout=10
+	done
+
+## conformance  Ethereum's own tests from a checkout: SUITES=path of legacytests/Cancun
+.PHONY: conformance
+conformance: build
+	target/release/braid statetest $(SUITES)/GeneralStateTests
+	target/release/braid blocktest $(SUITES)/BlockchainTests
+
+## bench      Braid against anvil on this machine
+.PHONY: bench
+bench: build deps-node
+	tests/bench/against-anvil
+
+## deny       licences, advisories and sources of all dependencies; needs cargo-deny
+.PHONY: deny
+deny:
+	cargo deny --all-features check
+
+## clean      remove what was built and installed
+.PHONY: clean
+clean:
+	cargo clean
+	rm -rf node_modules
+
+## help       this list
+.PHONY: help
+help:
+	@sed -n 's/^## //p' Makefile

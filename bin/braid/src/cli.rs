@@ -13,6 +13,7 @@ use crate::{
     },
     conformance::ConformanceCommand,
     db::DbCommand,
+    load::LoadArgs,
     transfer::TransferCommand,
 };
 
@@ -33,6 +34,8 @@ enum Command {
     /// Look into a data directory
     #[command(subcommand)]
     Db(DbCommand),
+    /// Send transactions to a node and measure how fast they are included
+    Load(LoadArgs),
     #[command(flatten)]
     Conformance(ConformanceCommand),
     #[command(flatten)]
@@ -48,6 +51,8 @@ pub(crate) enum Action {
     PrintConfig(String),
     /// Look into a data directory.
     Db(DbCommand),
+    /// Load a node.
+    Load(LoadArgs),
     /// Run a conformance suite.
     Conformance(ConformanceCommand),
     /// Move a chain in or out of a data directory.
@@ -73,6 +78,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
         }
         Command::Transfer(command) => Ok(Action::Transfer(command)),
         Command::Db(command) => Ok(Action::Db(command)),
+        Command::Load(args) => Ok(Action::Load(args)),
         Command::Conformance(command) => Ok(Action::Conformance(command)),
     }
 }

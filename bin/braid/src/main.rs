@@ -7,6 +7,7 @@ mod config;
 mod conformance;
 mod db;
 mod dev;
+mod load;
 mod metrics;
 mod process;
 mod telemetry;
@@ -32,6 +33,7 @@ fn run(action: Action) -> eyre::Result<ExitCode> {
         Action::Dev(resolved) => dev::run(&resolved)?,
         Action::PrintConfig(text) => print!("{text}"),
         Action::Db(command) => db::run(&command)?,
+        Action::Load(args) => return load::run(&args),
         Action::Transfer(command) => return transfer::run(&command),
         Action::Conformance(command) => return conformance::run(&command),
     }

@@ -1,0 +1,113 @@
+//! `braid load`: sends transactions to any Ethereum node with development accounts, and measures what comes back.
+//!
+//! The phases, in order, so that the clock runs over the node's work alone:
+//! 1. [`setup`]: account 0 of the mnemonic funds the senders and, for the token workloads, deploys a token and hands it out;
+//! 2. [`workload`]: every transaction is signed and every request body is written;
+//! 3. [`send`]: the clock starts; the bodies go out over parallel connections, one sender's always over the same one;
+//! 4. [`follow`]: blocks are read as they come; a transaction counts when its receipt is there;
+//! 5. [`report`]: the clock stopped at the last receipt.
+
+mod cpu;
+mod follow;
+mod keys;
+mod report;
+mod rpc;
+mod send;
+mod setup;
+#[cfg(test)]
+mod tests;
+mod workload;
+
+use std::{
+    num::NonZeroUsize,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use eyre::{Context, ensure};
+
+use self::{follow::Follower, report::Report, rpc::Client, send::Sending, workload::Workload};
+use crate::config::TEST_MNEMONIC;
+
+/// Most transactions of one run: all are signed and kept in memory beforehand, some 700 bytes each.
+const MAX_TRANSACTIONS: usize = 5_000_000;
+
+/// Arguments of `braid load`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// The node to load (http only)
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545")]
+    rpc: String,
+    /// What to send: Ether transfers, token transfers among all senders, or token transfers to one recipient
+    #[arg(long, value_enum, default_value_t = Workload::Erc20)]
+    workload: Workload,
+    /// Transactions to send
+    #[arg(long, value_name = "N", default_value = "20000")]
+    txs: NonZeroUsize,
+    /// Senders
+    #[arg(long, value_name = "N", default_value = "500")]
+    accounts: NonZeroUsize,
+    /// Transactions in one JSON-RPC batch
+    #[arg(long, value_name = "N", default_value = "100")]
+    batch: NonZeroUsize,
+    /// Parallel connections
+    #[arg(long, value_name = "N", default_value = "4")]
+    conns: NonZeroUsize,
+    /// Phrase whose account 0 pays for everything
+    #[arg(long, value_name = "PHRASE", default_value = TEST_MNEMONIC)]
+    mnemonic: String,
+    /// Number that the senders' keys and the order of recipients are derived from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Give up this many seconds after the first transaction is sent
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    timeout: u64,
+    /// Process of the node, to count the CPU time it uses (with its descendants)
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the load. Succeeds if every transaction was included and none failed.
+///
+/// # Errors
+/// If the node cannot be reached, is none for development, or stops answering.
+pub(crate) fn run(args: &LoadArgs) -> eyre::Result<ExitCode> {
+    ensure!(args.txs.get() <= MAX_TRANSACTIONS, "--txs {} exceeds the limit of {MAX_TRANSACTIONS}", args.txs);
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let report = threads.wrap_err("failed to start threads")?.block_on(measure(args))?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn measure(args: &LoadArgs) -> eyre::Result<Report> {
+    let timeout = Duration::from_secs(args.timeout);
+    let client = Client::new(&args.rpc, timeout)?;
+    let stage = setup::prepare(&client, args).await?;
+    let workload::Load { hashes, batches } = workload::sign(&stage, args);
+    let connections = (0..args.conns.get()).map(|_| Client::new(&args.rpc, timeout)).collect::<Result<Vec<_>, _>>()?;
+    let first_block = client.block_number().await? + 1;
+    let cpu_before = args.pid.map(cpu::seconds_used).transpose()?;
+
+    let sending = Arc::new(Sending::new(hashes.len(), connections.len(), now()));
+    let follower = Follower::new(client, &hashes, &sending);
+    let senders = send::start(connections, batches, &sending);
+    let seen = follower.run(first_block, timeout).await?;
+    let sent = senders.finish(&sending).await?;
+
+    let cpu_after = args.pid.map(cpu::seconds_used).transpose()?;
+    let node_cpu = cpu_after.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
+    Ok(Report::new(args, &stage, &sent, &seen, node_cpu))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the binary may read the clock, and this command is one")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,224 @@
+//! Sends the load: one task a connection, one batch after the other.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::B256;
+use eyre::Context;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use tokio::task::JoinSet;
+
+use super::{
+    rpc::{Answer, CallError, Client},
+    workload::Batch,
+};
+
+/// Different reasons for refusals that are counted apart.
+const MAX_REASONS: usize = 20;
+
+/// Characters of a reason that are kept.
+const MAX_REASON_LENGTH: usize = 160;
+
+/// The sending as it goes on; the follower reads along.
+#[derive(Debug)]
+pub(super) struct Sending {
+    started: Instant,
+    /// Microseconds after the start at which each transaction was sent.
+    sent_at_us: Vec<AtomicU64>,
+    connections_left: AtomicUsize,
+    sent: Mutex<Sent>,
+}
+
+/// What became of the transactions so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sent {
+    pub(super) accepted: usize,
+    pub(super) rejected: usize,
+    /// Reasons for refusals, with how many there were.
+    pub(super) reasons: BTreeMap<String, usize>,
+    /// Bytes of request bodies.
+    pub(super) bytes: usize,
+    /// From the start to the last answer.
+    pub(super) duration: Duration,
+}
+
+impl Sending {
+    pub(super) fn new(transactions: usize, connections: usize, started: Instant) -> Self {
+        let sent_at_us = (0..transactions).map(|_| AtomicU64::new(0)).collect();
+        Self { started, sent_at_us, connections_left: AtomicUsize::new(connections), sent: Mutex::default() }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// From the start to when a transaction was sent.
+    pub(super) fn sent_at(&self, transaction: usize) -> Duration {
+        // Ordering: none is needed; the value only has to be there once the node answers with a receipt.
+        Duration::from_micros(self.sent_at_us[transaction].load(Ordering::Relaxed))
+    }
+
+    /// How many transactions the node took, once all were sent.
+    pub(super) fn accepted(&self) -> Option<usize> {
+        // Ordering: acquire pairs with the release at each connection's end, so its counts are complete.
+        let is_over = self.connections_left.load(Ordering::Acquire) == 0;
+        is_over.then(|| self.sent.lock().accepted)
+    }
+
+    fn mark_sent(&self, batch: &Batch) {
+        let now = u64::try_from(self.elapsed().as_micros()).unwrap_or(u64::MAX);
+        for &transaction in &batch.transactions {
+            self.sent_at_us[transaction].store(now, Ordering::Relaxed);
+        }
+        self.sent.lock().bytes += batch.body.len();
+    }
+
+    fn mark_answered(&self, answer: BatchAnswer, calls: usize) {
+        let duration = self.elapsed();
+        let mut sent = self.sent.lock();
+        sent.duration = sent.duration.max(duration);
+        match answer {
+            BatchAnswer::All { error } => sent.refuse(&error.message, calls),
+            BatchAnswer::Each(answers) => {
+                let unanswered = calls.saturating_sub(answers.len());
+                if unanswered > 0 {
+                    sent.refuse("no answer in the batch", unanswered);
+                }
+                for answer in answers {
+                    match answer.into_result() {
+                        Ok(_) => sent.accepted += 1,
+                        Err(error) => sent.refuse(&error.message, 1),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Sent {
+    fn refuse(&mut self, reason: &str, count: usize) {
+        let kind = kind(reason);
+        let is_counted_apart = self.reasons.len() < MAX_REASONS || self.reasons.contains_key(&kind);
+        let kind = if is_counted_apart { kind } else { "other reasons".to_owned() };
+        *self.reasons.entry(kind).or_default() += count;
+        self.rejected += count;
+    }
+}
+
+/// A reason without its numbers, so that those that differ in nothing else count as one.
+fn kind(reason: &str) -> String {
+    let mut kind = String::new();
+    for c in reason.chars().take(MAX_REASON_LENGTH) {
+        let c = if c.is_ascii_digit() { '#' } else { c };
+        if c != '#' || !kind.ends_with('#') {
+            kind.push(c);
+        }
+    }
+    kind
+}
+
+/// The tasks that send.
+#[derive(Debug)]
+pub(super) struct Senders(JoinSet<eyre::Result<()>>);
+
+/// Starts sending.
+pub(super) fn start(connections: Vec<Client>, batches: Vec<Vec<Batch>>, sending: &Arc<Sending>) -> Senders {
+    let mut tasks = JoinSet::new();
+    for (client, batches) in connections.into_iter().zip(batches) {
+        let sending = Arc::clone(sending);
+        tasks.spawn(async move {
+            let outcome = send_all(&client, batches, &sending).await;
+            sending.connections_left.fetch_sub(1, Ordering::Release);
+            outcome
+        });
+    }
+    Senders(tasks)
+}
+
+impl Senders {
+    /// Ends the sending, finished or not, and says what became of it.
+    ///
+    /// # Errors
+    /// If a connection broke.
+    pub(super) async fn finish(mut self, sending: &Sending) -> eyre::Result<Sent> {
+        if sending.accepted().is_none() {
+            self.0.abort_all();
+        }
+        while let Some(ended) = self.0.join_next().await {
+            match ended {
+                Ok(outcome) => outcome?,
+                Err(aborted) if aborted.is_cancelled() => {}
+                Err(error) => return Err(error).wrap_err("a connection's task broke off"),
+            }
+        }
+        Ok(sending.sent.lock().clone())
+    }
+}
+
+/// An answer to a batch: one for each call, or one error for all.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum BatchAnswer {
+    Each(Vec<Answer<B256>>),
+    All { error: CallError },
+}
+
+async fn send_all(client: &Client, batches: Vec<Batch>, sending: &Sending) -> eyre::Result<()> {
+    for mut batch in batches {
+        sending.mark_sent(&batch);
+        let answer = client.post(std::mem::take(&mut batch.body)).await?;
+        let answer = answer.bytes().await.wrap_err("failed to read the answer to a batch")?;
+        let answer = serde_json::from_slice(&answer).wrap_err("failed to understand the answer to a batch")?;
+        sending.mark_answered(answer, batch.transactions.len());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sending() -> Sending {
+        Sending::new(4, 1, super::super::now())
+    }
+
+    #[test]
+    fn answers_are_counted_by_kind() {
+        let sending = sending();
+        let answer = r#"[
+            {"jsonrpc":"2.0","id":0,"result":"0x0101010101010101010101010101010101010101010101010101010101010101"},
+            {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"nonce too low: next nonce 12, tx nonce 3"}},
+            {"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"nonce too low: next nonce 1, tx nonce 0"}}
+        ]"#;
+        sending.mark_answered(serde_json::from_str(answer).unwrap(), 4);
+        let sent = sending.sent.lock();
+        assert_eq!((sent.accepted, sent.rejected), (1, 3));
+        assert_eq!(sent.reasons["nonce too low: next nonce #, tx nonce #"], 2);
+        assert_eq!(sent.reasons["no answer in the batch"], 1);
+    }
+
+    #[test]
+    fn one_error_for_the_whole_batch_counts_for_every_call() {
+        let sending = sending();
+        let answer = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32010,"message":"batch too large"}}"#;
+        sending.mark_answered(serde_json::from_str(answer).unwrap(), 4);
+        assert_eq!(sending.sent.lock().reasons["batch too large"], 4);
+    }
+
+    #[test]
+    fn reasons_are_bounded() {
+        let mut sent = Sent::default();
+        for c in ('a'..='z').chain('A'..='Z') {
+            sent.refuse(&c.to_string(), 1);
+        }
+        assert_eq!(sent.reasons.len(), MAX_REASONS + 1);
+        assert_eq!(sent.rejected, 52);
+    }
+}

@@ -1,0 +1,103 @@
+//! The transactions of a load: who pays whom, signed and packed into request bodies before the clock starts.
+//!
+//! Transaction `k` is the `k / accounts`-th of sender `k % accounts`. A sender's transactions all go over connection
+//! `sender % connections`, so that its nonces arrive in order.
+
+use std::fmt::{self, Write as _};
+
+use alloy_primitives::{Address, B256, address};
+use rayon::prelude::*;
+
+use super::{LoadArgs, keys::SignedTransaction, setup::Stage};
+
+/// The recipient of [`Workload::Erc20Hot`], an account nobody has the key of.
+const HOT_RECIPIENT: Address = address!("0x4242424242424242424242424242424242424242");
+
+/// What a load consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Workload {
+    /// One wei to another sender
+    Transfer,
+    /// One token to another sender
+    Erc20,
+    /// One token to one and the same recipient
+    Erc20Hot,
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transfer => "transfer",
+            Self::Erc20 => "erc20",
+            Self::Erc20Hot => "erc20-hot",
+        })
+    }
+}
+
+/// A JSON-RPC batch, ready to go.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) body: String,
+    /// The transactions in it, which are also the ids of the calls.
+    pub(super) transactions: Vec<usize>,
+}
+
+/// Everything to send.
+#[derive(Debug)]
+pub(super) struct Load {
+    /// Hash of each transaction.
+    pub(super) hashes: Vec<B256>,
+    /// The batches of each connection.
+    pub(super) batches: Vec<Vec<Batch>>,
+}
+
+/// Signs the whole load on all cores.
+pub(super) fn sign(stage: &Stage, args: &LoadArgs) -> Load {
+    let sign = |k: usize| {
+        let (sender, round) = (k % stage.senders.len(), k / stage.senders.len());
+        let nonce = stage.nonces[sender] + round as u64;
+        stage.signer.sign(&stage.senders[sender], stage.payment(nonce, recipient(stage, args, k)))
+    };
+    let signed: Vec<_> = (0..args.txs.get()).into_par_iter().map(sign).collect();
+    let batches = (0..args.conns.get()).map(|connection| batches(&signed, connection, args)).collect();
+    Load { hashes: signed.iter().map(|transaction| transaction.hash).collect(), batches }
+}
+
+fn recipient(stage: &Stage, args: &LoadArgs, k: usize) -> Address {
+    if args.workload == Workload::Erc20Hot {
+        return HOT_RECIPIENT;
+    }
+    let count = stage.senders.len() as u64;
+    let at = usize::try_from(scatter(args.seed, k as u64) % count).unwrap_or_default();
+    stage.senders[at].address
+}
+
+/// The `k`-th number of a seed's sequence: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, figure 17).
+fn scatter(seed: u64, k: u64) -> u64 {
+    let mut z = seed.wrapping_add((k + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// The batches of one connection, in order of sending.
+fn batches(signed: &[SignedTransaction], connection: usize, args: &LoadArgs) -> Vec<Batch> {
+    let mine = |k: &usize| (k % args.accounts.get()) % args.conns.get() == connection;
+    let mine: Vec<_> = (0..signed.len()).filter(mine).collect();
+    let chunks = mine.chunks(args.batch.get());
+    chunks.map(|chunk| Batch { body: body(signed, chunk), transactions: chunk.to_vec() }).collect()
+}
+
+fn body(signed: &[SignedTransaction], chunk: &[usize]) -> String {
+    let mut body = String::from("[");
+    for &k in chunk {
+        let comma = if body.len() == 1 { "" } else { "," };
+        let raw = &signed[k].raw;
+        // Writing to a string cannot fail.
+        let _ =
+            write!(body, r#"{comma}{{"jsonrpc":"2.0","id":{k},"method":"eth_sendRawTransaction","params":["{raw}"]}}"#);
+    }
+    body.push(']');
+    body
+}

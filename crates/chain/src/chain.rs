@@ -393,6 +393,11 @@ impl Ancestors for StoredAncestors {
         }
         self.store.hash(height).ok().flatten()
     }
+
+    fn block(&self, height: Height) -> Option<(Header, Vec<Header>)> {
+        let executed = self.store.block(height).ok().flatten().filter(|_| height <= self.newest)?;
+        Some((executed.block.header.clone(), executed.block.ommers.clone()))
+    }
 }
 
 /// The head of an existing store after comparing its genesis, or of a new one after committing it.

@@ -21,3 +21,6 @@ pub use genesis::genesis_block;
 pub use process::{Parent, Processed, process};
 pub use sequencer::{Clock, Mining, Sequencer, SequencerOptions};
 pub use view::{Ancestors, BlockView};
+
+#[cfg(test)]
+mod tests;

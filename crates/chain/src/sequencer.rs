@@ -182,11 +182,14 @@ impl Sequencer {
         self.inner.woken.notify_one();
     }
 
-    /// Moves the clock forward by seconds; returns the total offset in seconds.
+    /// Moves the clock forward by seconds; returns the total offset in seconds. Blocks made in quick succession run ahead
+    /// of the clock; the seconds then count from the newest of them, so that the next block is later by as many.
     pub fn increase_time(&self, seconds: u64) -> i64 {
+        let now_ms = (self.inner.clock)();
+        let head = self.chain().head().block.block.header.timestamp;
         let mut settings = self.inner.settings.lock();
         let by_ms = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
-        settings.offset_ms = settings.offset_ms.saturating_add(by_ms);
+        settings.offset_ms = settings.offset_ms.max(offset_ms(head, now_ms)).saturating_add(by_ms);
         settings.offset_ms / 1_000
     }
 

@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, U256};
 use braid_chain::{Ancestors, Parent, process};
 use braid_exec::Config;
@@ -158,8 +159,40 @@ struct Tree {
 
 struct Node {
     block: Parent,
-    /// Hashes of the block and its nearest ancestors.
-    hashes: Arc<BTreeMap<Height, B256>>,
+    /// The block and its nearest ancestors.
+    line: Arc<Line>,
+}
+
+/// Blocks that stand on one another.
+#[derive(Clone, Default)]
+struct Line(BTreeMap<Height, Arc<Link>>);
+
+/// What rules about ancestors ask for.
+struct Link {
+    hash: B256,
+    header: Header,
+    ommers: Vec<Header>,
+}
+
+impl Line {
+    fn extended(&self, link: Link) -> Self {
+        let mut line = self.clone();
+        line.0.insert(link.header.number, Arc::new(link));
+        if line.0.len() > REACHABLE_ANCESTORS {
+            line.0.pop_first();
+        }
+        line
+    }
+}
+
+impl Ancestors for Line {
+    fn hash(&self, height: Height) -> Option<B256> {
+        self.0.get(&height).map(|link| link.hash)
+    }
+
+    fn block(&self, height: Height) -> Option<(Header, Vec<Header>)> {
+        self.0.get(&height).map(|link| (link.header.clone(), link.ommers.clone()))
+    }
 }
 
 impl Tree {
@@ -170,9 +203,10 @@ impl Tree {
             return Err(format!("genesis has state root {}, expected {}", state.root(), header.state_root));
         }
         let hash = header.hash_slow();
-        let hashes = Arc::new(BTreeMap::from([(header.number, hash)]));
+        let link = Link { hash, header: header.clone(), ommers: Vec::new() };
+        let line = Arc::new(Line::default().extended(link));
         let block = Parent { total_difficulty: header.difficulty, hash, state, header };
-        Ok(Self { nodes: HashMap::from([(hash, Node { block, hashes })]), head: hash })
+        Ok(Self { nodes: HashMap::from([(hash, Node { block, line })]), head: hash })
     }
 
     fn head(&self) -> Result<&Parent, String> {
@@ -184,21 +218,18 @@ impl Tree {
         let block = codec::decode(rlp).map_err(|error| error.to_string())?;
         let parent_hash = block.header.parent_hash;
         let parent = self.nodes.get(&parent_hash).ok_or_else(|| format!("unknown parent {parent_hash}"))?;
-        let ancestors: Arc<dyn Ancestors> = Arc::clone(&parent.hashes) as Arc<dyn Ancestors>;
+        let ancestors: Arc<dyn Ancestors> = Arc::clone(&parent.line) as Arc<dyn Ancestors>;
         let processed = process(&parent.block, block, spec, &ancestors, &Config::default()).map_err(chain_of_causes)?;
         let executed = processed.executed;
         let (hash, header) = (executed.hash, executed.block.header.clone());
-        let mut hashes = BTreeMap::clone(&parent.hashes);
-        hashes.insert(header.number, hash);
-        if hashes.len() > REACHABLE_ANCESTORS {
-            hashes.pop_first();
-        }
+        let link = Link { hash, header: header.clone(), ommers: executed.block.ommers.clone() };
+        let line = Arc::new(parent.line.extended(link));
         let total_difficulty = executed.total_difficulty;
         let block = Parent { header, hash, total_difficulty, state: processed.state };
         if self.head()?.loses_to(&block) {
             self.head = hash;
         }
-        self.nodes.insert(hash, Node { block, hashes: Arc::new(hashes) });
+        self.nodes.insert(hash, Node { block, line });
         Ok(hash)
     }
 }

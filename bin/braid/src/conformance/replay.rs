@@ -88,7 +88,7 @@ fn replay(recording: &Recording, spec: &ChainSpec, config: &Config) -> Result<()
     let fork = spec.fork_at(header.number, header.timestamp, U256::ZERO);
     let mut context = block_context(header, fork, spec);
     context.withdrawals = recording.block.withdrawals.clone().unwrap_or_default().into_inner();
-    let state = PreState::new(&recording.pre_state, recording.block_hashes.clone())?;
+    let state = PreState::new(&recording.pre_state, recording.block_hashes.clone(), fork)?;
     let outcome = execute(&context, &transactions, &state, config).map_err(|error| error.to_string())?;
     if outcome.gas_used != header.gas_used {
         return Err(gas_difference(header, outcome.gas_used));
@@ -136,21 +136,22 @@ struct PreState {
 }
 
 impl PreState {
-    fn new(accounts: &Accounts, hashes: BTreeMap<Height, B256>) -> Result<Self, String> {
+    fn new(accounts: &Accounts, hashes: BTreeMap<Height, B256>, fork: Fork) -> Result<Self, String> {
         let mut state = Self { accounts: BTreeMap::new(), codes: BTreeMap::new(), hashes };
         for (&address, account) in accounts {
-            state.insert(address, account)?;
+            state.insert(address, account, fork)?;
         }
         Ok(state)
     }
 
-    /// Adds an account. One that is empty was recorded because it was touched, not because it existed.
-    fn insert(&mut self, address: Address, account: &Account) -> Result<(), String> {
+    /// Adds an account. Since Spurious Dragon one that is empty was recorded because it was touched: none exists
+    /// (EIP-161). Before, it existed.
+    fn insert(&mut self, address: Address, account: &Account, fork: Fork) -> Result<(), String> {
         let braid_types::changes::AccountState { nonce, balance, code_hash } = account.state()?;
         let code = Bytecode::new_raw_checked(account.code()).map_err(|error| format!("code of {address}: {error}"))?;
         let info = AccountInfo { balance, nonce, code_hash, code: Some(code.clone()), ..AccountInfo::default() };
         let storage: BTreeMap<_, _> = account.storage.iter().map(|(slot, value)| (slot.0, value.0)).collect();
-        if !info.is_empty() || !storage.is_empty() {
+        if fork < Fork::SpuriousDragon || !info.is_empty() || !storage.is_empty() {
             self.codes.insert(code_hash, code);
             self.accounts.insert(address, (info, storage));
         }

@@ -16,6 +16,7 @@ pub mod filters;
 pub mod log_filter;
 pub mod method;
 pub mod net;
+pub mod ots;
 pub mod raw;
 pub mod resolve;
 pub mod server;
@@ -40,6 +41,7 @@ pub fn register(module: &mut method::Module) -> Result<(), RegisterMethodError> 
     call::register(module)?;
     dev::register(module)?;
     trace::register(module)?;
+    ots::register(module)?;
     simulate::register(module)?;
     net::register(module)?;
     txpool::register(module)?;

@@ -125,7 +125,11 @@ pub fn methods(context: &Arc<RpcContext>) -> Result<Module, RegisterMethodError>
 
 /// `rpc_modules` belongs to no namespace that could be switched off.
 fn is_offered(options: &RpcOptions, method: &str) -> bool {
-    let namespace = method.split('_').next().unwrap_or_default();
+    let namespace = match method.split('_').next().unwrap_or_default() {
+        // Otterscan asks for headers under Erigon's name.
+        "erigon" => "ots",
+        namespace => namespace,
+    };
     namespace == "rpc" || options.offers(namespace)
 }
 

@@ -90,3 +90,9 @@ pub const MAX_ACCESS_LIST_RUNS: usize = 64;
 
 /// Blocks kept in memory behind the head once they are on disk.
 pub const MAX_CACHED_BLOCKS: usize = 1_024;
+
+/// Transactions that one search of `ots_*` runs again.
+pub const MAX_SEARCHED_TRANSACTIONS: usize = 100_000;
+
+/// Entries of one page of `ots_*`.
+pub const MAX_OTS_PAGE: usize = 1_000;

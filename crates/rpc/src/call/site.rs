@@ -41,8 +41,6 @@ pub(crate) type CallState = CacheDB<BlockView>;
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Site {
-    /// The block that was named.
-    pub(crate) block: Arc<ExecutedBlock>,
     /// Its rules.
     pub(crate) context: BlockContext,
     /// What the EVM is told about the block.
@@ -89,7 +87,7 @@ impl Site {
             let changes = overrides::state_changes(accounts, &state, &mut precompiles)?;
             overrides::apply(&changes, &mut state).map_err(|error| RpcError::internal(error.to_string()))?;
         }
-        Ok(Self { block, context, env, state, precompiles, gas_cap: rpc.options.gas_cap })
+        Ok(Self { context, env, state, precompiles, gas_cap: rpc.options.gas_cap })
     }
 
     /// A request as a complete call here.

@@ -1,0 +1,47 @@
+//! `trace_filter`: traces of a range of blocks by sender and receiver. The range is run again block by block, so it is bounded.
+
+use std::sync::Arc;
+
+use alloy_rpc_types_trace::{filter::TraceFilter, parity::LocalizedTransactionTrace};
+use braid_types::limits;
+use jsonrpsee::core::RegisterMethodError;
+
+use super::parity::block_traces;
+use crate::{
+    context::RpcContext,
+    error::RpcError,
+    method::{Arguments, Module, blocking},
+};
+
+pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
+    blocking(module, "trace_filter", 1, filter)
+}
+
+fn filter(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Vec<LocalizedTransactionTrace>, RpcError> {
+    let filter: TraceFilter = arguments.required(0)?;
+    let head = context.head().block.height();
+    // The genesis has no transactions.
+    let from = filter.from_block.unwrap_or(1).max(1);
+    let to = filter.to_block.unwrap_or(head).min(head);
+    if to.saturating_sub(from) >= limits::MAX_SEARCHED_BLOCKS {
+        return Err(RpcError::limit(format!("range of more than {} blocks", limits::MAX_SEARCHED_BLOCKS)));
+    }
+    let after = filter.after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
+    let count = filter.count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+    let most = limits::MAX_TRACES_PER_RESPONSE;
+    let wanted = after.saturating_add(count.min(most + 1));
+    let matcher = filter.matcher();
+    let mut found = Vec::new();
+    for height in from..=to {
+        let Some(block) = context.chain.store().block(height)? else { continue };
+        found.extend(block_traces(context, block)?.into_iter().filter(|trace| matcher.matches(&trace.trace)));
+        if found.len() >= wanted {
+            break;
+        }
+    }
+    let page: Vec<_> = found.into_iter().skip(after).take(count).collect();
+    if page.len() > most {
+        return Err(RpcError::limit(format!("more than {most} traces; ask for a smaller range, or name `count`")));
+    }
+    Ok(page)
+}

@@ -37,9 +37,7 @@ pub fn genesis_block(genesis: &Genesis, spec: &ChainSpec) -> Result<(Block, Stat
 /// The fork whose fields the genesis header has. Forks by time count whatever the total difficulty, as in geth; Paris
 /// alone adds no field, so a chain that merges later begins with the fork of its height.
 pub fn genesis_fork(genesis: &Genesis, spec: &ChainSpec) -> Fork {
-    let fork = |total_difficulty| {
-        spec.fork_at(genesis.number.unwrap_or_default(), genesis.timestamp, total_difficulty)
-    };
+    let fork = |total_difficulty| spec.fork_at(genesis.number.unwrap_or_default(), genesis.timestamp, total_difficulty);
     Some(fork(U256::MAX)).filter(|newest| *newest > Fork::Paris).unwrap_or_else(|| fork(U256::ZERO))
 }
 

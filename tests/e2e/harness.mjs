@@ -18,7 +18,8 @@ export const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 export const KIND = process.env.BRAID_E2E_NODE ?? 'braid';
 export const IS_BRAID = KIND === 'braid';
 const FIXED_URL = process.env.BRAID_E2E_URL;
-const BRAID = resolve(ROOT, process.env.BRAID_BIN ?? 'target/release/braid');
+/** The program under test. */
+export const BRAID = resolve(ROOT, process.env.BRAID_BIN ?? 'target/release/braid');
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
 const OUTPUT_LIMIT = 1 << 20;

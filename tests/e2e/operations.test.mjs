@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { ALICE, BOB, BRAID_ONLY, IS_BRAID, MNEMONIC, OWN_NODE, braid, freePort, receiptOf, startNode, temporaryDirectory, until } from './harness.mjs';
+import { ALICE, BOB, BRAID, BRAID_ONLY, IS_BRAID, MNEMONIC, OWN_NODE, braid, freePort, receiptOf, startNode, temporaryDirectory, until } from './harness.mjs';
 
 const options = { skip: OWN_NODE };
 
@@ -95,7 +95,7 @@ test('settings that cannot be are refused with a word on which', options, async 
 
 test('a taken port is a clear error', options, async () => {
   const node = await startNode();
-  await assert.rejects(startNode({ port: node.port }), /use|address/i);
+  await assert.rejects(braid(['dev', '--port', String(node.port)]), /in use/i);
   await node.stop();
 });
 
@@ -173,8 +173,7 @@ test('without a command it is a development node; help and version are there', o
   assert.match(await braid(['--help']), /statetest/);
   assert.match(await braid(['dev', '--help']), /--block-time/);
   const port = await freePort();
-  const program = join(process.cwd(), process.env.BRAID_BIN ?? 'target/release/braid');
-  const child = spawn(program, ['--port', String(port)], { stdio: 'ignore' });
+  const child = spawn(BRAID, ['--port', String(port)], { stdio: 'ignore' });
   try {
     await until(() => fetch(`http://127.0.0.1:${port}/health`).then((r) => r.ok, () => false), 'the node');
   } finally {

@@ -37,8 +37,8 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
 }
 
 /// Where and under which pretences: arguments 1 to 3 of `eth_call` and `eth_estimateGas`.
-fn open(context: &RpcContext, arguments: &Arguments<'_>) -> Result<Site, RpcError> {
-    let id: BlockId = arguments.optional(1)?.unwrap_or_default();
+fn open(context: &RpcContext, arguments: &Arguments<'_>, default: BlockId) -> Result<Site, RpcError> {
+    let id: BlockId = arguments.optional(1)?.unwrap_or(default);
     let state: Option<StateOverride> = arguments.optional(2)?;
     let block: Option<BlockOverrides> = arguments.optional(3)?;
     Site::open(context, id, state.as_ref(), block.as_ref())
@@ -46,7 +46,7 @@ fn open(context: &RpcContext, arguments: &Arguments<'_>) -> Result<Site, RpcErro
 
 fn call(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Bytes, RpcError> {
     let request: TransactionRequest = arguments.required(0)?;
-    let mut site = open(context, arguments)?;
+    let mut site = open(context, arguments, BlockId::latest())?;
     let message = site.message(request)?;
     let run = site.run(&message).map_err(|fault| fault.into_rpc(message.gas))?;
     match run.result {
@@ -63,9 +63,11 @@ pub(crate) fn estimate(context: &RpcContext, request: TransactionRequest, id: Bl
     estimate::estimate(&mut site, &message, None)
 }
 
+/// On top of what waits, unless a block is named: at the head's own time stamp a contract that acts once a block (Uniswap's
+/// price accumulator) would seem cheaper than it is in the next.
 fn estimate_gas(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<U64, RpcError> {
     let request: TransactionRequest = arguments.required(0)?;
-    let mut site = open(context, arguments)?;
+    let mut site = open(context, arguments, BlockId::pending())?;
     let gas_limit = request.gas;
     let message = site.message(request)?;
     estimate::estimate(&mut site, &message, gas_limit).map(U64::from)

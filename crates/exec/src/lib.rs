@@ -1,4 +1,33 @@
 //! Executes a block over revm and returns exactly what sequential execution would.
+//!
+//! [`execute`] takes everything a block depends on ([`BlockContext`]), its transactions, and the state it begins with,
+//! through revm's `DatabaseRef`. It returns receipts, the state's changes in absolute values, and requests; it stores
+//! nothing, knows no trie, and reads no clock. The same input gives the same outcome on every run. It does not check the
+//! header: who calls it compares gas, bloom and roots.
+//!
+//! # The phases of a block
+//!
+//! In this order, each where the fork has it:
+//!
+//! 1. The irregular state change of the DAO fork, in its one block (EIP-779).
+//! 2. System calls: the parent's beacon root since Cancun (EIP-4788), the parent's hash since Prague (EIP-2935). A contract
+//!    that is missing or fails is ignored.
+//! 3. The transactions, each on what the one before left. A transaction must find room for its gas limit and its blobs;
+//!    revm checks the rest and executes it. The receipt holds a status since Byzantium (EIP-658), before it a state root,
+//!    which the caller fills in.
+//! 4. Requests since Prague (EIP-7685): deposits out of the receipts' logs (EIP-6110), withdrawals (EIP-7002) and
+//!    consolidations (EIP-7251) by system calls to contracts that must exist and answer.
+//! 5. Withdrawals since Shanghai, in gwei (EIP-4895).
+//! 6. Rewards of ommers and miner until Paris (Yellow Paper; EIP-649, EIP-1234).
+//!
+//! After each transaction and system call, accounts that were touched and are empty are removed since Spurious Dragon
+//! (EIP-161); before, they come into existence.
+//!
+//! Rules are revm's own, save Constantinople's storage gas (EIP-1283), which revm leaves out.
+//!
+//! Reading order: [`outcome`] (what goes in and out), [`block`](mod@block) (the phases), `overlay` (what was read and
+//! written so far), `system` (system calls and requests), [`evm`] (revm for one block), [`parts`] (phases one by one, for
+//! tracing and simulation).
 
 pub mod block;
 mod dao;
@@ -9,6 +38,8 @@ pub mod outcome;
 mod overlay;
 pub mod parts;
 mod system;
+#[cfg(test)]
+mod tests;
 
 pub use block::execute;
 pub use evm::{block_env, call_env, new_evm, transaction_env};

@@ -80,24 +80,25 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
         let removes_empty = self.removes_empty;
         let entry = load(&mut self.accounts, self.base, address)?;
         let is_removed = account.is_selfdestructed() || (removes_empty && account.is_empty());
-        if is_removed || account.is_created() {
+        let is_cleared = is_removed || account.is_created();
+        if is_cleared {
             entry.clear_storage();
         }
         entry.is_dirty = true;
         entry.info = (!is_removed).then_some(account.info);
-        let mut written = BTreeMap::new();
+        let mut storage = BTreeMap::new();
         if !is_removed {
             #[expect(clippy::iter_over_hash_type, reason = "slots are independent of each other")]
             for (slot, value) in account.storage {
                 if value.is_changed() {
                     entry.write(slot, value.present_value);
                     if self.recorded.is_some() {
-                        written.insert(slot, value.present_value);
+                        storage.insert(slot, value.present_value);
                     }
                 }
             }
         }
-        record(&mut self.recorded, address, entry, written);
+        record(&mut self.recorded, address, entry, is_cleared, storage);
         Ok(())
     }
 
@@ -117,12 +118,13 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
         let before = info.balance;
         info.balance = to(before);
         entry.is_dirty = true;
-        if self.removes_empty && info.is_empty() {
+        let is_removed = self.removes_empty && info.is_empty();
+        if is_removed {
             entry.clear_storage();
         } else {
             entry.info = Some(info);
         }
-        record(&mut self.recorded, address, entry, BTreeMap::new());
+        record(&mut self.recorded, address, entry, is_removed, BTreeMap::new());
         Ok(before)
     }
 
@@ -231,13 +233,19 @@ fn account_state(info: &AccountInfo) -> AccountState {
     AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
 }
 
-fn record(recorded: &mut Option<StateChanges>, address: Address, entry: &Entry, storage: BTreeMap<U256, U256>) {
+/// Records one change of an account, if changes are wanted.
+fn record(
+    recorded: &mut Option<StateChanges>,
+    address: Address,
+    entry: &Entry,
+    storage_cleared: bool,
+    storage: BTreeMap<U256, U256>,
+) {
     let Some(recorded) = recorded else { return };
-    note_code(&mut recorded.codes, entry);
-    let change = AccountChange { account: entry.account(), storage_cleared: entry.storage_cleared, storage };
-    let mut one = StateChanges::default();
-    one.accounts.insert(address, change);
-    recorded.extend(one);
+    let mut change = StateChanges::default();
+    note_code(&mut change.codes, entry);
+    change.accounts.insert(address, AccountChange { account: entry.account(), storage_cleared, storage });
+    recorded.extend(change);
 }
 
 /// Keeps code that the base state does not know under this account.

@@ -11,6 +11,8 @@ pub mod difficulty;
 pub mod fees;
 pub mod header;
 pub mod ommers;
+#[cfg(test)]
+mod tests;
 
 use alloy_primitives::{B256, Bloom, Bytes, U256};
 use braid_exec::ExecError;

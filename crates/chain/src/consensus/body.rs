@@ -19,7 +19,8 @@ use super::BlockError;
 pub const MAX_BLOCK_SIZE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Half of the order of secp256k1; since Homestead a signature's `s` may not exceed it (EIP-2).
-const HALF_CURVE_ORDER: U256 = uint!(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0_U256);
+pub(super) const HALF_CURVE_ORDER: U256 =
+    uint!(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0_U256);
 
 /// Checks a body against its header.
 pub fn check(block: &Block, fork: Fork) -> Result<(), BlockError> {

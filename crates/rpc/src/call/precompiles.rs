@@ -1,7 +1,8 @@
 //! Precompiled contracts that a call may switch off or move to another address (`movePrecompileToAddress`).
 //!
 //! An address whose account is overridden in any way stops being a precompile, as in geth: the override's code, or no
-//! code, runs instead. A moved precompile answers at its new address, which counts as warm.
+//! code, runs instead. A moved precompile answers at its new address. Which addresses are warm from the beginning follows
+//! the fork alone, whatever was moved.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,6 @@ pub(crate) struct CallPrecompiles {
     all: &'static Precompiles,
     /// Where a precompile answers, and the address it was born with.
     at: BTreeMap<Address, Address>,
-    warm: AddressSet,
 }
 
 impl CallPrecompiles {
@@ -29,7 +29,7 @@ impl CallPrecompiles {
     pub(crate) fn new(spec: SpecId) -> Self {
         let all = Precompiles::new(PrecompileSpecId::from_spec_id(spec));
         let at = all.addresses().map(|address| (*address, *address)).collect();
-        Self { all, at, warm: all.addresses_set().clone() }
+        Self { all, at }
     }
 
     /// Whether a precompile answers at `address`.
@@ -39,13 +39,11 @@ impl CallPrecompiles {
 
     /// Takes the precompile away from `address`; returns the one that was there.
     pub(crate) fn remove(&mut self, address: Address) -> Option<Address> {
-        self.warm.remove(&address);
         self.at.remove(&address)
     }
 
     /// Lets the precompile born at `origin` answer at `target`.
     pub(crate) fn place(&mut self, origin: Address, target: Address) {
-        self.warm.insert(target);
         self.at.insert(target, origin);
     }
 }
@@ -69,7 +67,11 @@ impl<CTX: ContextTr> PrecompileProvider<CTX> for CallPrecompiles {
     }
 
     fn warm_addresses(&self) -> &AddressSet {
-        &self.warm
+        self.all.addresses_set()
+    }
+
+    fn contains(&self, address: &Address) -> bool {
+        self.at.contains_key(address)
     }
 }
 
@@ -89,6 +91,5 @@ mod tests {
         let origin = precompiles.remove(old).unwrap();
         precompiles.place(origin, new);
         assert!(!precompiles.contains(old) && precompiles.contains(new));
-        assert!(!precompiles.warm.contains(&old) && precompiles.warm.contains(&new));
     }
 }

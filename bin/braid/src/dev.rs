@@ -25,7 +25,10 @@ use eyre::Context;
 
 use self::{data::DataDirectory, genesis::DevGenesis, screen::Screen, serve::Clock};
 use crate::{
-    config::{DevSettings, layers::Resolved},
+    config::{
+        DevSettings,
+        layers::{Resolved, Source},
+    },
     metrics::Metrics,
     telemetry,
 };
@@ -43,7 +46,7 @@ pub(crate) fn run(resolved: &Resolved) -> eyre::Result<()> {
     let metrics = Metrics::start(Arc::clone(&chain))?;
     chain.on_commit(log);
     let clock = Clock(Arc::new(now_ms));
-    let options = sequencer_options(settings);
+    let options = sequencer_options(resolved, chain.genesis().gas_limit);
     let sequencer = Sequencer::start(Arc::clone(&chain), options, Arc::clone(&clock.0));
     let sequencer = Arc::new(sequencer.wrap_err("failed to start the sequencer")?);
 
@@ -94,10 +97,13 @@ fn dev_genesis(settings: &DevSettings) -> DevGenesis {
     }
 }
 
-fn sequencer_options(settings: &DevSettings) -> SequencerOptions {
+/// Blocks have the gas limit asked for, else that of the genesis, which a first start makes with the default.
+fn sequencer_options(resolved: &Resolved, genesis_gas_limit: u64) -> SequencerOptions {
+    let settings = &resolved.settings;
+    let is_asked_for = resolved.sources.get("gas-limit").is_some_and(Source::is_explicit);
     SequencerOptions {
         mining: mining(settings),
-        gas_limit: settings.gas_limit,
+        gas_limit: if is_asked_for { settings.gas_limit } else { genesis_gas_limit },
         beneficiary: Address::ZERO,
         extra_data: Bytes::from_static(concat!("braid/", env!("CARGO_PKG_VERSION")).as_bytes()),
     }

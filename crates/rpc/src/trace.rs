@@ -8,6 +8,7 @@ mod filter;
 mod parity;
 mod replay;
 mod struct_log;
+mod witness;
 
 use alloy_primitives::B256;
 use braid_chain::exec;
@@ -23,6 +24,7 @@ use crate::{call::site::CallState, context::RpcContext, error::RpcError, method:
 /// If a name is taken.
 pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     debug::register(module)?;
+    witness::register(module)?;
     parity::register(module)?;
     filter::register(module)
 }

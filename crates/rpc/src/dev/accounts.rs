@@ -15,9 +15,11 @@ use super::{
     offer,
 };
 use crate::{
+    accounts::prepare_unsigned,
     context::RpcContext,
     error::RpcError,
     method::{Arguments, Module},
+    submit::Submission,
 };
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
@@ -39,6 +41,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     })?;
     offer(module, &["hardhat_stopImpersonatingAccount"], 1, stop_impersonating)?;
     offer(module, &["anvil_autoImpersonateAccount", "hardhat_autoImpersonateAccount"], 1, auto_impersonate)?;
+    offer(module, &["eth_sendUnsignedTransaction"], 1, send_unsigned)?;
     offer(module, &["anvil_dropTransaction"], 1, drop_transaction)?;
     offer(module, &["hardhat_dropTransaction"], 1, |context, arguments| {
         drop_transaction(context, arguments).map(|dropped| dropped.is_some())
@@ -119,6 +122,16 @@ fn stop_impersonating(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> R
 fn auto_impersonate(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<(), RpcError> {
     context.impersonation.set_everyone(arguments.required(0)?);
     Ok(())
+}
+
+/// Sends a transaction as anyone, impersonated or not.
+fn send_unsigned(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<B256, RpcError> {
+    if !context.is_dev() {
+        return Err(RpcError::method_not_found("eth_sendUnsignedTransaction"));
+    }
+    let Submission { transaction, sidecar } = prepare_unsigned(context, arguments.required(0)?)?;
+    context.check(&transaction, sidecar.as_deref())?;
+    context.submit(transaction, sidecar)
 }
 
 fn drop_transaction(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Option<B256>, RpcError> {

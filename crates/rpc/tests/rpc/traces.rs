@@ -1,6 +1,6 @@
 //! What happened inside transactions, as geth, Parity and Otterscan tell it.
 
-use alloy_primitives::TxKind;
+use alloy_primitives::{B256, Bytes, TxKind, keccak256};
 use braid_chain::Mining;
 use serde_json::{Value, json};
 
@@ -151,4 +151,20 @@ async fn otterscan_pages_through_an_address() {
     let header = node.call("erigon_getHeaderByNumber", json!(["0x1"])).await;
     assert_eq!(header["number"], "0x1");
     assert!(LOGGER_INIT.len() > 4);
+}
+
+#[tokio::test]
+async fn a_witness_proves_what_a_block_read() {
+    let node = Node::start(Mining::Manual);
+    let (logger, _) = deployed_and_called(&node).await;
+    let witness = node.call("debug_executionWitness", json!(["0x2"])).await;
+    let code = node.call("eth_getCode", json!([logger, "latest"])).await;
+    assert!(witness["codes"].as_array().unwrap().contains(&code), "the code that ran");
+    assert!(witness["keys"].as_array().unwrap().contains(&logger));
+    let parent = node.call("eth_getBlockByNumber", json!(["0x1", false])).await;
+    let root = parent["stateRoot"].as_str().unwrap().parse::<B256>().unwrap();
+    let nodes = witness["state"].as_array().unwrap().iter();
+    let mut hashes = nodes.map(|node| keccak256(node.as_str().unwrap().parse::<Bytes>().unwrap()));
+    assert!(hashes.any(|hash| hash == root), "the root of the parent's trie");
+    assert_eq!(node.refused("debug_executionWitness", json!(["0x0"])).await.0, -32000);
 }

@@ -94,12 +94,12 @@ async fn send(context: Arc<RpcContext>, request: TransactionRequest) -> Result<B
     Ok(hash)
 }
 
-/// Whether a transaction goes into a block without anybody asking for one.
+/// Whether a transaction waits that will go into a block without anybody asking for one.
 fn is_due(context: &RpcContext, transaction: &RecoveredTx) -> bool {
     let is_auto = context.sequencer.as_ref().is_some_and(|sequencer| sequencer.mining() == Mining::Auto);
     let follows = |next: u64| next > transaction.nonce();
     let next_nonce = || context.chain.pool().lock().next_nonce(transaction.signer());
-    is_auto && next_nonce().is_none_or(follows)
+    is_auto && next_nonce().is_some_and(follows)
 }
 
 /// A request, filled in and signed.
@@ -116,6 +116,14 @@ fn prepare(context: &RpcContext, request: TransactionRequest) -> Result<Submissi
     };
     let transaction = Arc::new(Recovered::new_unchecked(typed.into_envelope(signature), from));
     Ok(Submission { transaction, sidecar })
+}
+
+/// A request, filled in, of a sender that need not be known: for development nodes alone.
+pub(crate) fn prepare_unsigned(context: &RpcContext, request: TransactionRequest) -> Result<Submission, RpcError> {
+    let from = request.from.ok_or_else(|| RpcError::invalid_params("missing field from"))?;
+    let (typed, sidecar) = split(fill(context, request)?)?;
+    let transaction = Recovered::new_unchecked(typed.into_envelope(impersonation_signature(from)), from);
+    Ok(Submission { transaction: Arc::new(transaction), sidecar })
 }
 
 fn signing_failed(error: alloy_signer::Error) -> RpcError {

@@ -17,7 +17,17 @@ use crate::error::CodeError;
 #[derive(Default)]
 pub(crate) struct Codes {
     memory: RwLock<Memory>,
-    disk: Option<fjall::Keyspace>,
+    disk: Disk,
+}
+
+/// What stands behind the table.
+#[derive(Default)]
+enum Disk {
+    /// Nothing: the memory keeps everything.
+    #[default]
+    None,
+    /// A keyspace, until its store is closed. States may outlive their store, and must not keep the disk open.
+    Keyspace(RwLock<Option<fjall::Keyspace>>),
 }
 
 #[derive(Default)]
@@ -31,14 +41,14 @@ struct Memory {
 
 impl std::fmt::Debug for Codes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Codes").field("has_disk", &self.disk.is_some()).finish_non_exhaustive()
+        f.debug_struct("Codes").field("has_disk", &self.has_disk()).finish_non_exhaustive()
     }
 }
 
 impl Codes {
     /// A table in front of a keyspace.
     pub(crate) fn on_disk(disk: fjall::Keyspace) -> Self {
-        Self { memory: RwLock::default(), disk: Some(disk) }
+        Self { memory: RwLock::default(), disk: Disk::Keyspace(RwLock::new(Some(disk))) }
     }
 
     /// The code with a hash; empty for the hash of nothing.
@@ -49,7 +59,8 @@ impl Codes {
         if let Some(code) = self.memory.read().get(&hash) {
             return Ok(code);
         }
-        let disk = self.disk.as_ref().ok_or(CodeError(hash))?;
+        let Disk::Keyspace(disk) = &self.disk else { return Err(CodeError(hash)) };
+        let disk = disk.read().clone().ok_or(CodeError(hash))?;
         let found = disk.get(hash).map_err(|error| {
             tracing::error!(%error, %hash, "failed to read byte code");
             CodeError(hash)
@@ -57,6 +68,17 @@ impl Codes {
         let code = Bytes::copy_from_slice(&found.ok_or(CodeError(hash))?);
         self.memory.write().cache(hash, code.clone());
         Ok(code)
+    }
+
+    /// Lets go of the disk.
+    pub(crate) fn close(&self) {
+        if let Disk::Keyspace(disk) = &self.disk {
+            disk.write().take();
+        }
+    }
+
+    const fn has_disk(&self) -> bool {
+        matches!(self.disk, Disk::Keyspace(_))
     }
 
     /// Adds code that a state may name from now on.
@@ -67,10 +89,10 @@ impl Codes {
         }
         let mut memory = self.memory.write();
         for (hash, code) in codes {
-            if self.disk.is_none() {
-                memory.pinned.insert(*hash, code.clone());
-            } else {
+            if self.has_disk() {
                 memory.cache(*hash, code.clone());
+            } else {
+                memory.pinned.insert(*hash, code.clone());
             }
         }
     }

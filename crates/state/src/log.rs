@@ -28,8 +28,9 @@ use std::{
 use scan::{Scan, scan};
 use segment::Segment;
 
-/// Bytes a segment is preallocated with; a record that is larger gets a segment of its own.
-pub(crate) const SEGMENT_SIZE_BYTES: u64 = 64 << 20;
+/// Bytes a segment is preallocated with: large enough that a new one is rare, small enough to be read at once when the
+/// store opens. A record that is larger gets a segment of its own.
+pub(crate) const SEGMENT_SIZE_BYTES: u64 = 16 << 20;
 
 /// Failed to use the log.
 #[derive(Debug, thiserror::Error)]

@@ -271,3 +271,6 @@ fn leaf_after(before: Option<&AccountLeaf>, change: &HashedAccount) -> Option<Ac
     let storage = if ops.is_empty() { old.cloned() } else { trie::update(old, &ops) };
     Some(AccountLeaf { account, storage })
 }
+
+#[cfg(test)]
+mod tests;

@@ -317,6 +317,7 @@ impl Drop for Store {
             Ok(_) | Err(StoreError::Empty | StoreError::Poisoned) => {}
             Err(error) => tracing::error!(%error, "failed to write the last checkpoint"),
         }
+        self.shared.codes.close();
     }
 }
 

@@ -1,0 +1,82 @@
+//! How fast states change and blocks become durable: `cargo run --release -p braid-state --example speed [ACCOUNTS]`.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a measurement")]
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, U256, keccak256};
+use braid_state::{State, Store, StoreOptions};
+use braid_types::{AccountChange, Block, ExecutedBlock, StateChanges, changes::AccountState};
+
+const CHANGED: u64 = 20_000;
+const ROUNDS: u64 = 8;
+
+fn address(index: u64) -> Address {
+    Address::from_word(keccak256(index.to_be_bytes()))
+}
+
+fn changes(indices: impl Iterator<Item = u64>, balance: u64) -> StateChanges {
+    let account = AccountState { nonce: balance, balance: U256::from(balance), ..AccountState::default() };
+    let change = AccountChange { account: Some(account), ..AccountChange::default() };
+    StateChanges { accounts: indices.map(|index| (address(index), change.clone())).collect(), codes: BTreeMap::new() }
+}
+
+fn spread(round: u64, accounts: u64) -> impl Iterator<Item = u64> {
+    (0..CHANGED).map(move |index| (index * 7_919 + round * 104_729) % accounts)
+}
+
+fn block(number: u64, parent_hash: B256, state_root: B256) -> Arc<ExecutedBlock> {
+    let header = Header { number, parent_hash, state_root, ..Header::default() };
+    let hash = header.hash_slow();
+    let block = Block { header, ..Block::default() };
+    Arc::new(ExecutedBlock { hash, block, receipts: Vec::new(), total_difficulty: U256::ZERO })
+}
+
+fn commit(store: &Store, changes: &StateChanges) -> (Duration, Duration) {
+    let before = store.head();
+    let start = Instant::now();
+    let state = before.as_ref().map_or_else(State::empty, |head| head.state.clone()).apply(changes);
+    let applied = start.elapsed();
+    let (number, parent) = before.map_or((0, B256::ZERO), |head| (head.block.height() + 1, head.block.hash));
+    let block = block(number, parent, state.root());
+    let start = Instant::now();
+    store.commit(block, changes, state).unwrap();
+    (applied, start.elapsed())
+}
+
+fn main() {
+    let accounts = std::env::args().nth(1).map_or(1_000_000, |count| count.parse().unwrap());
+    let dir = std::env::temp_dir().join(format!("braid-speed-{}", std::process::id()));
+    let options = StoreOptions { checkpoint_interval_ms: 3_600_000, ..StoreOptions::default() };
+    let store = Store::open(&dir, &options).unwrap();
+    let (applied, committed) = commit(&store, &changes(0..accounts, 1));
+    println!("genesis of {accounts} accounts: apply {applied:?}, commit {committed:?}");
+    let start = Instant::now();
+    store.checkpoint().unwrap();
+    println!("checkpoint of it: {:?}", start.elapsed());
+    for round in 0..ROUNDS {
+        let (applied, committed) = commit(&store, &changes(spread(round, accounts), round + 2));
+        println!("{CHANGED} changed accounts: apply {applied:?}, commit {committed:?}");
+    }
+    let start = Instant::now();
+    store.checkpoint().unwrap();
+    println!("checkpoint of {ROUNDS} such blocks: {:?}", start.elapsed());
+    let mut small: Vec<_> = (0..200).map(|round| commit(&store, &changes(round..round + 20, round)).1).collect();
+    small.sort_unstable();
+    println!("commit of 20 changed accounts: median {:?}, worst {:?}", small[100], small[199]);
+    let state = store.head().unwrap().state.clone();
+    let start = Instant::now();
+    let found = spread(3, accounts).filter(|index| state.account(address(*index)).is_some()).count();
+    println!("read of one account: {:?}", start.elapsed() / u32::try_from(found).unwrap());
+    drop((store, state));
+    let start = Instant::now();
+    let store = Store::open(&dir, &options).unwrap();
+    println!("open: {:?}, {} accounts", start.elapsed(), store.stats().accounts);
+    drop(store);
+    std::fs::remove_dir_all(&dir).unwrap();
+}

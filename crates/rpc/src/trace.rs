@@ -3,6 +3,7 @@
 //! A past transaction is traced by running its block again from the state of its parent (`replay`), with an inspector on
 //! the EVM. `debug` shapes the result as geth does, `parity` and `filter` as Parity did.
 
+mod bound;
 mod debug;
 mod filter;
 mod parity;

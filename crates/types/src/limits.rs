@@ -96,3 +96,7 @@ pub const MAX_SEARCHED_TRANSACTIONS: usize = 100_000;
 
 /// Entries of one page of `ots_*`.
 pub const MAX_OTS_PAGE: usize = 1_000;
+
+/// Words of 32 bytes that one traced request may record: steps with their stacks and memories, and inputs of calls. Beyond it
+/// the answer would exceed [`MAX_RPC_RESPONSE_BYTES`] anyway.
+pub const MAX_TRACE_WORDS: usize = 8 * 1024 * 1024;

@@ -85,6 +85,9 @@ pub(crate) enum Fault {
     InitCodeSize,
     #[error("{0}")]
     Other(String),
+    /// An inspector stopped the call.
+    #[error("{0}")]
+    Stopped(String),
     /// State could not be read, or the block cannot be set up: the node's fault.
     #[error("{0}")]
     Node(String),
@@ -95,6 +98,7 @@ impl Fault {
     pub(crate) fn into_rpc(self, supplied_gas: u64) -> RpcError {
         match self {
             Self::Node(reason) => RpcError::internal(reason),
+            Self::Stopped(reason) => RpcError::limit(reason),
             fault => RpcError::server(format!("err: {fault} (supplied gas {supplied_gas})")),
         }
     }
@@ -111,6 +115,7 @@ impl<E: std::fmt::Display> From<EVMError<E>> for Fault {
             }
             EVMError::Transaction(InvalidTransaction::CreateInitCodeSizeLimit) => Self::InitCodeSize,
             EVMError::Transaction(reason) => Self::Other(reason.to_string()),
+            EVMError::Custom(reason) => Self::Stopped(reason),
             EVMError::Database(error) => Self::Node(error.to_string()),
             other => Self::Node(other.to_string()),
         }

@@ -17,6 +17,7 @@ use revm::context::result::ResultAndState;
 use revm_inspectors::tracing::{DebugInspector, TransactionContext};
 
 use super::{
+    bound::{Bound, Steps},
     replay::{Replay, existing},
     struct_log,
 };
@@ -48,19 +49,27 @@ fn options(arguments: &Arguments<'_>) -> Result<GethDebugTracingOptions, RpcErro
     Ok(arguments.optional(1)?.unwrap_or_default())
 }
 
-fn inspector(options: GethDebugTracingOptions) -> Result<DebugInspector, RpcError> {
+/// The tracer that a client asks for, and the bound on what it may record.
+fn tracer(options: GethDebugTracingOptions) -> Result<(Bound, DebugInspector), RpcError> {
     use revm_inspectors::tracing::DebugInspectorError as Refusal;
-    DebugInspector::new(options).map_err(|refusal| match refusal {
+    let is_default = options.tracer.as_ref().is_none_or(|tracer| tracer.as_str().is_empty());
+    let steps = match (is_default, options.config.is_memory_enabled()) {
+        (false, _) => Steps::Unrecorded,
+        (true, false) => Steps::Stack,
+        (true, true) => Steps::StackAndMemory,
+    };
+    let inspector = DebugInspector::new(options).map_err(|refusal| match refusal {
         Refusal::JsTracerNotEnabled | Refusal::UnsupportedTracer => {
             RpcError::invalid_params("tracer not found: only built-in tracers are offered, JavaScript is not run")
         }
         other => RpcError::invalid_params(other.to_string()),
-    })
+    })?;
+    Ok((Bound::new(steps), inspector))
 }
 
 fn trace_transaction(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<GethTrace, RpcError> {
     let hash: B256 = arguments.required(0)?;
-    let mut inspector = inspector(options(arguments)?)?;
+    let (mut bound, mut inspector) = tracer(options(arguments)?)?;
     let absent = || RpcError::server("transaction not found");
     let (height, index) = context.chain.store().transaction(hash)?.ok_or_else(absent)?;
     let block = context.chain.store().block(height)?.ok_or_else(absent)?;
@@ -68,7 +77,7 @@ fn trace_transaction(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Re
     let mut replay = Replay::before(context, block, index)?;
     let (place, transaction) = replay.transactions().into_iter().nth(index).ok_or_else(absent)?;
     let tx = exec::transaction_env(&transaction);
-    let run = replay.inspect(tx.clone(), &mut inspector)?;
+    let run = replay.inspect(tx.clone(), (&mut bound, &mut inspector))?;
     let result = inspector.get_result(Some(place), &tx, &replay.env, &run, &mut replay.state);
     finish(result, &run)
 }
@@ -78,12 +87,12 @@ fn trace_block(
     block: Arc<ExecutedBlock>,
     options: GethDebugTracingOptions,
 ) -> Result<Vec<TraceResult>, RpcError> {
-    let mut inspector = inspector(options)?;
+    let (mut bound, mut inspector) = tracer(options)?;
     let mut replay = Replay::begin(context, block)?;
     let mut results = Vec::new();
     for (place, transaction) in replay.transactions() {
         let tx = exec::transaction_env(&transaction);
-        let run = replay.inspect(tx.clone(), &mut inspector)?;
+        let run = replay.inspect(tx.clone(), (&mut bound, &mut inspector))?;
         let result = inspector.get_result(Some(place), &tx, &replay.env, &run, &mut replay.state);
         results.push(TraceResult::Success { result: finish(result, &run)?, tx_hash: place.tx_hash });
         replay.commit(run.state);
@@ -105,9 +114,9 @@ fn trace_call(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Ge
             Site::new(context, block, rules, state, accounts, fields)?
         }
     };
-    let mut inspector = inspector(options.tracing_options)?;
+    let (mut bound, mut inspector) = tracer(options.tracing_options)?;
     let message = site.message(request)?;
-    let run = site.inspect(&message, &mut inspector).map_err(|fault| fault.into_rpc(message.gas))?;
+    let run = site.inspect(&message, (&mut bound, &mut inspector)).map_err(|fault| fault.into_rpc(message.gas))?;
     let tx = message.tx_env(site.context.chain_id);
     let result = inspector.get_result(None::<TransactionContext>, &tx, &site.env, &run, &mut site.state);
     finish(result, &run)

@@ -14,7 +14,10 @@ use jsonrpsee::core::RegisterMethodError;
 use revm::{DatabaseCommit, context::result::ResultAndState};
 use revm_inspectors::tracing::{TracingInspector, TracingInspectorConfig, TransactionContext};
 
-use super::replay::{Replay, existing};
+use super::{
+    bound::{Bound, Steps},
+    replay::{Replay, existing},
+};
 use crate::{
     call::site::Site,
     context::RpcContext,
@@ -77,7 +80,7 @@ fn localized(
     tx: revm::context::TxEnv,
 ) -> Result<(Vec<LocalizedTransactionTrace>, ResultAndState), RpcError> {
     let mut inspector = TracingInspector::new(TracingInspectorConfig::default_parity());
-    let run = replay.inspect(tx, &mut inspector)?;
+    let run = replay.inspect(tx, (&mut Bound::new(Steps::Unrecorded), &mut inspector))?;
     let info = TransactionInfo {
         hash: place.tx_hash,
         index: place.tx_index.map(|index| index as u64),
@@ -150,9 +153,15 @@ fn results(
 ) -> Result<(TraceResults, ResultAndState), RpcError> {
     let types: AlloyHashSet<TraceType> = types.iter().copied().collect();
     let mut inspector = TracingInspector::new(TracingInspectorConfig::from_parity_config(&types));
-    let run = replay.inspect(tx, &mut inspector)?;
+    let run = replay.inspect(tx, (&mut bound(&types), &mut inspector))?;
     let results = inspector.into_parity_builder().into_trace_results_with_state(&run, &types, &replay.state);
     Ok((results.map_err(|error| RpcError::internal(error.to_string()))?, run))
+}
+
+/// The bound on traces of these types.
+fn bound(types: &AlloyHashSet<TraceType>) -> Bound {
+    let records = types.contains(&TraceType::VmTrace);
+    Bound::new(if records { Steps::StackAndMemory } else { Steps::Unrecorded })
 }
 
 fn call(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<TraceResults, RpcError> {
@@ -172,7 +181,8 @@ fn call_at(
     let types: AlloyHashSet<TraceType> = types.iter().copied().collect();
     let mut inspector = TracingInspector::new(TracingInspectorConfig::from_parity_config(&types));
     let message = site.message(request)?;
-    let run = site.inspect(&message, &mut inspector).map_err(|fault| fault.into_rpc(message.gas))?;
+    let run =
+        site.inspect(&message, (&mut bound(&types), &mut inspector)).map_err(|fault| fault.into_rpc(message.gas))?;
     let results = inspector.into_parity_builder().into_trace_results_with_state(&run, &types, &site.state);
     Ok((results.map_err(|error| RpcError::internal(error.to_string()))?, run))
 }

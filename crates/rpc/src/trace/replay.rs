@@ -97,7 +97,10 @@ impl Replay {
 }
 
 fn failed<E: std::fmt::Display>(error: &EVMError<E>) -> RpcError {
-    RpcError::internal(format!("re-execution failed: {error}"))
+    match error {
+        EVMError::Custom(reason) => RpcError::limit(reason.clone()),
+        error => RpcError::internal(format!("re-execution failed: {error}")),
+    }
 }
 
 /// The block that a client means, which must exist.

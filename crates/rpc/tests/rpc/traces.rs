@@ -168,3 +168,14 @@ async fn a_witness_proves_what_a_block_read() {
     assert!(hashes.any(|hash| hash == root), "the root of the parent's trie");
     assert_eq!(node.refused("debug_executionWitness", json!(["0x0"])).await.0, -32000);
 }
+
+#[tokio::test]
+async fn a_trace_without_end_is_stopped() {
+    let node = Node::start(Mining::Manual);
+    let target = "0xc100000000000000000000000000000000000000";
+    let endless = json!({ target: { "code": "0x5b600056" } });
+    let params = json!([{ "to": target }, "latest", { "stateOverrides": endless }]);
+    assert_eq!(node.refused("debug_traceCall", params).await, (-32005, "the trace is too large".to_owned()));
+    let params = json!([{ "to": target }, "latest", { "stateOverrides": endless, "tracer": "callTracer" }]);
+    assert_eq!(node.call("debug_traceCall", params).await["error"], "out of gas");
+}

@@ -1,7 +1,7 @@
 //! How a method is registered: its name, how many arguments it takes at most, and a function from arguments to result.
 //!
 //! Handlers are synchronous. [`quick`] ones run where the request was read and must be short; [`blocking`] ones have a
-//! thread of their own. A panic in either is caught and answered as an internal error, so it ends one request and no more.
+//! thread of their own; [`quick_unless_pending`] ones have one only if the `pending` block must be built for them. A panic in either is caught and answered as an internal error, so it ends one request and no more.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -139,6 +139,27 @@ pub fn blocking<R: Serialize + Clone + Send + 'static>(
     module
         .register_blocking_method(name, move |params, context, _| answer(name, &context, &params, at_most, handler))
         .map(|_| ())
+}
+
+/// Registers a method that is quick for blocks that exist, and takes a thread of its own for the `pending` one, which has to
+/// be executed first.
+///
+/// # Errors
+/// If the name is taken.
+pub fn quick_unless_pending<R: Serialize + Clone + Send + 'static>(
+    module: &mut Module,
+    name: &'static str,
+    at_most: usize,
+    handler: Handler<R>,
+) -> Result<(), RegisterMethodError> {
+    let call = move |params: Params<'static>, context: Arc<Arc<RpcContext>>, _| async move {
+        if !params.as_str().is_some_and(|text| text.contains("pending")) {
+            return answer(name, &context, &params, at_most, handler);
+        }
+        let task = tokio::task::spawn_blocking(move || answer(name, &context, &params, at_most, handler));
+        task.await.unwrap_or_else(|_| Err(handler_crashed(name).into()))
+    };
+    module.register_async_method(name, call).map(|_| ())
 }
 
 fn answer<R>(

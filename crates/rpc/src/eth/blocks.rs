@@ -9,7 +9,7 @@ use crate::{
     context::RpcContext,
     convert::{self, Detail, RpcBlock, RpcHeader, RpcReceipt},
     error::RpcError,
-    method::{Arguments, Module, blocking, quick},
+    method::{Arguments, Module, blocking, quick_unless_pending},
     resolve,
 };
 
@@ -20,25 +20,27 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     blocking(module, "eth_getBlockByHash", 2, |context, arguments| {
         block(context, by_hash(arguments)?, arguments.optional(1)?.unwrap_or(false).into())
     })?;
-    quick(module, "eth_getHeaderByNumber", 1, |context, arguments| header(context, by_number(arguments)?))?;
-    quick(module, "eth_getHeaderByHash", 1, |context, arguments| header(context, by_hash(arguments)?))?;
+    quick_unless_pending(module, "eth_getHeaderByNumber", 1, |context, arguments| {
+        header(context, by_number(arguments)?)
+    })?;
+    quick_unless_pending(module, "eth_getHeaderByHash", 1, |context, arguments| header(context, by_hash(arguments)?))?;
     blocking(module, "eth_getBlockReceipts", 1, |context, arguments| receipts(context, arguments.required(0)?))?;
-    quick(module, "eth_getBlockTransactionCountByNumber", 1, |context, arguments| {
+    quick_unless_pending(module, "eth_getBlockTransactionCountByNumber", 1, |context, arguments| {
         count(context, by_number(arguments)?, |block| block.block.transactions.len())
     })?;
-    quick(module, "eth_getBlockTransactionCountByHash", 1, |context, arguments| {
+    quick_unless_pending(module, "eth_getBlockTransactionCountByHash", 1, |context, arguments| {
         count(context, by_hash(arguments)?, |block| block.block.transactions.len())
     })?;
-    quick(module, "eth_getUncleCountByBlockNumber", 1, |context, arguments| {
+    quick_unless_pending(module, "eth_getUncleCountByBlockNumber", 1, |context, arguments| {
         count(context, by_number(arguments)?, |block| block.block.ommers.len())
     })?;
-    quick(module, "eth_getUncleCountByBlockHash", 1, |context, arguments| {
+    quick_unless_pending(module, "eth_getUncleCountByBlockHash", 1, |context, arguments| {
         count(context, by_hash(arguments)?, |block| block.block.ommers.len())
     })?;
-    quick(module, "eth_getUncleByBlockNumberAndIndex", 2, |context, arguments| {
+    quick_unless_pending(module, "eth_getUncleByBlockNumberAndIndex", 2, |context, arguments| {
         uncle(context, by_number(arguments)?, arguments.index(1)?)
     })?;
-    quick(module, "eth_getUncleByBlockHashAndIndex", 2, |context, arguments| {
+    quick_unless_pending(module, "eth_getUncleByBlockHashAndIndex", 2, |context, arguments| {
         uncle(context, by_hash(arguments)?, arguments.index(1)?)
     })
 }

@@ -7,7 +7,7 @@ use std::{
 
 use alloy_eips::{eip2935, eip4788, eip7002, eip7251, eip7840::BlobParams};
 use alloy_primitives::{Address, B256, Bytes, U64};
-use braid_types::{ChainSpec, Fork, fork::Activation};
+use braid_types::{ChainSpec, Fork, fork::Activation, limits};
 use jsonrpsee::core::RegisterMethodError;
 use serde::Serialize;
 
@@ -192,12 +192,24 @@ struct HeadRef {
 struct Capability {
     disabled: bool,
     oldest_block: U64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete_strategy: Option<DeleteStrategy>,
+}
+
+/// What goes as the chain grows.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeleteStrategy {
+    r#type: &'static str,
+    retention_blocks: U64,
 }
 
 fn capabilities(context: &Arc<RpcContext>, _: &Arguments<'_>) -> Result<Capabilities, RpcError> {
     let head = context.head().block.block_ref();
-    let since = |oldest: u64| Capability { disabled: false, oldest_block: U64::from(oldest) };
-    let proofs = head.height.saturating_sub(braid_types::limits::RETAINED_STATES as u64 - 1);
+    let since = |oldest: u64| Capability { disabled: false, oldest_block: U64::from(oldest), delete_strategy: None };
+    let window = limits::RETAINED_STATES as u64;
+    let strategy = DeleteStrategy { r#type: "window", retention_blocks: U64::from(window) };
+    let oldest_proof = head.height.saturating_sub(window - 1);
     let all = since(0);
     Ok(Capabilities {
         head: HeadRef { number: U64::from(head.height), hash: head.hash },
@@ -206,7 +218,7 @@ fn capabilities(context: &Arc<RpcContext>, _: &Arguments<'_>) -> Result<Capabili
         logs: all.clone(),
         receipts: all.clone(),
         blocks: all,
-        stateproofs: since(proofs),
+        stateproofs: Capability { delete_strategy: Some(strategy), ..since(oldest_proof) },
     })
 }
 

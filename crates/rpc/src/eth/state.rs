@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     context::RpcContext,
     error::RpcError,
-    method::{Arguments, Module, blocking, quick},
+    method::{Arguments, Module, blocking, quick, quick_unless_pending},
     resolve,
 };
 
@@ -20,8 +20,8 @@ use crate::{
 const MAX_SLOTS: usize = 1_024;
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
-    quick(module, "eth_getBalance", 2, |context, arguments| Ok(account(context, arguments)?.balance))?;
-    quick(module, "eth_getCode", 2, |context, arguments| {
+    quick_unless_pending(module, "eth_getBalance", 2, |context, arguments| Ok(account(context, arguments)?.balance))?;
+    quick_unless_pending(module, "eth_getCode", 2, |context, arguments| {
         let state = resolve::state(context, arguments.optional(1)?)?;
         code(&state, arguments.address(0)?)
     })?;
@@ -29,7 +29,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         let nonce = nonce(context, arguments.address(0)?, arguments.optional(1)?)?;
         Ok(U64::from(nonce))
     })?;
-    quick(module, "eth_getStorageAt", 3, |context, arguments| {
+    quick_unless_pending(module, "eth_getStorageAt", 3, |context, arguments| {
         let (address, key) = (arguments.address(0)?, arguments.required::<String>(1)?);
         let (slot, _) = decode_key(&key)?;
         let state = resolve::state(context, arguments.optional(2)?)?;

@@ -12,23 +12,23 @@ use crate::{
     context::RpcContext,
     convert::{self, Place, RpcReceipt, RpcTransaction},
     error::RpcError,
-    method::{Module, quick},
+    method::{Module, quick, quick_unless_pending},
     resolve,
 };
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     quick(module, "eth_getTransactionByHash", 1, |context, arguments| by_tx_hash(context, arguments.hash(0)?))?;
-    quick(module, "eth_getTransactionByBlockNumberAndIndex", 2, |context, arguments| {
+    quick_unless_pending(module, "eth_getTransactionByBlockNumberAndIndex", 2, |context, arguments| {
         in_block(context, by_number(arguments)?, arguments.index(1)?)
     })?;
-    quick(module, "eth_getTransactionByBlockHashAndIndex", 2, |context, arguments| {
+    quick_unless_pending(module, "eth_getTransactionByBlockHashAndIndex", 2, |context, arguments| {
         in_block(context, by_hash(arguments)?, arguments.index(1)?)
     })?;
     quick(module, "eth_getRawTransactionByHash", 1, |context, arguments| raw_by_hash(context, arguments.hash(0)?))?;
-    quick(module, "eth_getRawTransactionByBlockNumberAndIndex", 2, |context, arguments| {
+    quick_unless_pending(module, "eth_getRawTransactionByBlockNumberAndIndex", 2, |context, arguments| {
         raw_in_block(context, by_number(arguments)?, arguments.index(1)?)
     })?;
-    quick(module, "eth_getRawTransactionByBlockHashAndIndex", 2, |context, arguments| {
+    quick_unless_pending(module, "eth_getRawTransactionByBlockHashAndIndex", 2, |context, arguments| {
         raw_in_block(context, by_hash(arguments)?, arguments.index(1)?)
     })?;
     quick(module, "eth_getTransactionReceipt", 1, |context, arguments| receipt(context, arguments.hash(0)?))

@@ -22,10 +22,17 @@ use tower::Layer;
 use super::Observer;
 use crate::{
     context::RpcContext,
-    error::RpcError,
+    error::{INTERNAL, METHOD_NOT_FOUND, RpcError},
     eth::send::{SEND_RAW, raw_transaction_text},
     method::handler_crashed,
 };
+
+/// Methods that need a connection which can carry notifications. jsonrpsee calls their use over HTTP an internal error.
+const SUBSCRIPTION_METHODS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
+
+fn notifications_unsupported() -> RpcError {
+    RpcError::new(METHOD_NOT_FOUND, "notifications not supported")
+}
 
 #[derive(Clone)]
 pub(super) struct MiddlewareLayer(Arc<Shared>);
@@ -91,7 +98,11 @@ where
                 return MethodResponse::error(request.id, error);
             };
             let started = shared.now();
-            let response = service.call(request).await;
+            let subscriber = SUBSCRIPTION_METHODS.contains(&name).then(|| request.id.clone());
+            let mut response = service.call(request).await;
+            if let (Some(id), Some(INTERNAL)) = (subscriber, response.as_error_code()) {
+                response = MethodResponse::error(id, ErrorObjectOwned::from(notifications_unsupported()));
+            }
             shared.observe_since(name, started, response.is_success());
             response
         }

@@ -1,5 +1,7 @@
 //! The methods and the server, on a chain in a temporary directory.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what a test cannot do without fails it")]
+
 mod accounts;
 mod calls;
 mod dev_methods;

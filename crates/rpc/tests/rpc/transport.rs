@@ -55,6 +55,7 @@ async fn malformed_bodies_get_the_standard_errors() {
         (r#"{"id":1,"method":5}"#, -32600),
         ("[]", -32600),
         (r#"{"jsonrpc":"2.0","id":1,"method":"eth_nonsense"}"#, -32601),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}"#, -32601),
         (r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":{"a":1}}"#, -32602),
     ] {
         let (_, answer) = post(address, body).await;

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256};
+use alloy_trie::KECCAK_EMPTY;
+use braid_exec::eip7610::mark_storage;
 use braid_state::{StateAt, StoreError};
-use braid_types::Height;
+use braid_types::{Height, changes::AccountState};
 use revm::{
     DatabaseRef,
     bytecode::Bytecode,
@@ -54,6 +56,16 @@ impl std::fmt::Debug for BlockView {
     }
 }
 
+impl BlockView {
+    /// Whether an account has storage. An older state does not tell; it serves calls and tracing, never a new block.
+    fn has_storage(&self, address: Address) -> bool {
+        match &self.state {
+            StateAt::Recent(state) => state.has_storage(address),
+            StateAt::Historical(_) => false,
+        }
+    }
+}
+
 /// State could not be read during execution.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -65,16 +77,13 @@ impl DatabaseRef for BlockView {
     type Error = ViewError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, ViewError> {
-        let account = self.state.account(address)?;
-        Ok(account.map(|account| {
-            AccountInfo {
-                balance: account.balance,
-                nonce: account.nonce,
-                code_hash: account.code_hash,
-                ..AccountInfo::default()
-            }
-            .without_code()
-        }))
+        let Some(account) = self.state.account(address)? else { return Ok(None) };
+        let AccountState { nonce, balance, code_hash } = account;
+        let mut info = AccountInfo { balance, nonce, code_hash, ..AccountInfo::default() }.without_code();
+        if nonce == 0 && code_hash == KECCAK_EMPTY && self.has_storage(address) {
+            mark_storage(&mut info);
+        }
+        Ok(Some(info))
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, ViewError> {

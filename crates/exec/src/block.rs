@@ -6,14 +6,15 @@ use braid_types::{Fork, Receipt, RecoveredTx, StateChanges, TxIndex};
 use revm::{
     DatabaseRef, ExecuteEvm, MainnetEvm,
     context::{
-        ContextTr,
+        ContextSetters, ContextTr,
         result::{EVMError, ExecutionResult, InvalidTransaction},
     },
-    handler::MainnetContext,
+    handler::{Handler, MainnetContext},
 };
 
 use crate::{
     dao,
+    eip7610::CreationHandler,
     evm::{new_evm, transaction_env},
     outcome::{BlockContext, BlockOutcome, Config, ExecError, OnInvalid},
     overlay::Overlay,
@@ -77,7 +78,8 @@ pub(crate) fn execute_transaction<S: DatabaseRef>(
     if let Err(reason) = check_room(block, transaction, so_far) {
         return Ok(Err(reason));
     }
-    let result = evm.transact_one(transaction_env(transaction));
+    evm.ctx.set_tx(transaction_env(transaction));
+    let result = CreationHandler::default().run(evm);
     let journal = evm.finalize();
     match result {
         Ok(result) => {

@@ -23,7 +23,8 @@
 //! After each transaction and system call, accounts that were touched and are empty are removed since Spurious Dragon
 //! (EIP-161); before, they come into existence.
 //!
-//! Rules are revm's own, save Constantinople's storage gas (EIP-1283), which revm leaves out.
+//! Rules are revm's own, save two that revm leaves out: Constantinople's storage gas (EIP-1283), and that no contract is
+//! created where there is storage (EIP-7610).
 //!
 //! Reading order: [`outcome`] (what goes in and out), [`block`](mod@block) (the phases), `overlay` (what was read and
 //! written so far), `system` (system calls and requests), [`evm`] (revm for one block), [`parts`] (phases one by one, for
@@ -33,6 +34,7 @@ pub mod block;
 mod dao;
 mod deposits;
 mod eip1283;
+pub mod eip7610;
 pub mod evm;
 pub mod outcome;
 mod overlay;

@@ -348,3 +348,25 @@ fn constantinople_meters_storage_net() {
     let petersburg = run(&block(Fork::Petersburg), &[call(0, CONTRACT, 0)], &state);
     assert_eq!(petersburg.gas_used, 21_000 + 12 + 20_000 + 5_000, "Petersburg took it back");
 }
+
+#[test]
+fn no_contract_is_created_where_there_is_storage() {
+    let target = SENDER.create(0);
+    // Stores 1 at slot 1 and deploys nothing.
+    let init_code = hex!("6001600155");
+    let mut state = state();
+    let create = transaction(0, TxKind::Create, 0, &init_code);
+    let free = run(&block(Fork::London), std::slice::from_ref(&create), &state);
+    assert_eq!(free.receipts[0].status_or_post_state(), Eip658Value::Eip658(true));
+
+    let mut occupied = AccountInfo::default();
+    crate::eip7610::mark_storage(&mut occupied);
+    state.insert_account_info(target, occupied);
+    state.insert_account_storage(target, U256::from(1), U256::from(7)).unwrap();
+    let outcome = run(&block(Fork::London), &[create, call(1, RECIPIENT, 5)], &state);
+    assert_eq!(outcome.receipts[0].status_or_post_state(), Eip658Value::Eip658(false));
+    assert_eq!(outcome.receipts[0].cumulative_gas_used(), 200_000, "all gas is consumed");
+    assert_eq!(outcome.changes.accounts.get(&target), None, "the account is as it was");
+    assert_eq!(after(&outcome.changes, SENDER).unwrap().nonce, 2);
+    assert_eq!(outcome.receipts[1].status_or_post_state(), Eip658Value::Eip658(true));
+}

@@ -13,7 +13,7 @@ use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use braid_exec::{BlockContext, ExecError, execute_alone};
 use braid_state::State;
-use braid_types::{ChainSpec, Fork, RecoveredTx, Transaction, TxIndex};
+use braid_types::{AccountChange, ChainSpec, Fork, RecoveredTx, StateChanges, Transaction, changes::AccountState};
 use clap::Args;
 use secp256k1::{PublicKey, Secp256k1, SecretKey};
 use serde::Deserialize;
@@ -153,7 +153,7 @@ fn check(fixture: &Fixture, pre: &State, fork: Fork, expected: &Expected) -> Res
     let block = fixture.env.block(fork)?;
     let outcome = match fixture.transaction.at(expected.indexes)? {
         Ok(transaction) => execute(&block, &transaction, pre)?,
-        Err(reason) => unchanged(pre, reason),
+        Err(reason) => refused(&block, pre, reason),
     };
     match (&expected.expect_exception, &outcome.invalid) {
         (Some(exception), None) => return Err(format!("the transaction was included; expected {exception}")),
@@ -177,14 +177,27 @@ fn execute(block: &BlockContext, transaction: &RecoveredTx, pre: &State) -> Resu
             let logs = keccak256(alloy_rlp::encode(receipt.logs().to_vec()));
             Ok(Outcome { root: pre.apply(&changes).root(), logs, invalid: None })
         }
-        Err(ExecError::InvalidTransaction { index: TxIndex(_), reason }) => Ok(unchanged(pre, reason.to_string())),
+        Err(ExecError::InvalidTransaction { reason, .. }) => Ok(refused(block, pre, reason.to_string())),
         Err(error) => Err(format!("execution failed: {error}")),
     }
 }
 
-fn unchanged(pre: &State, reason: String) -> Outcome {
+/// An invalid transaction changes nothing; but as in every case of the suite the fee recipient is touched, which
+/// before Spurious Dragon brings it into existence and since then removes it if it is empty.
+fn refused(block: &BlockContext, pre: &State, reason: String) -> Outcome {
+    let recipient = pre.account(block.beneficiary);
+    let touched = match recipient {
+        None if block.fork < Fork::SpuriousDragon => Some(AccountState::default()),
+        Some(account) if block.fork >= Fork::SpuriousDragon && account == AccountState::default() => None,
+        other => other,
+    };
+    let mut changes = StateChanges::default();
+    if touched != recipient {
+        changes.accounts.insert(block.beneficiary, AccountChange { account: touched, ..AccountChange::default() });
+    }
     let no_logs: Vec<alloy_primitives::Log> = Vec::new();
-    Outcome { root: pre.root(), logs: keccak256(alloy_rlp::encode(no_logs)), invalid: Some(reason) }
+    let logs = keccak256(alloy_rlp::encode(no_logs));
+    Outcome { root: pre.apply(&changes).root(), logs, invalid: Some(reason) }
 }
 
 impl Environment {

@@ -41,6 +41,9 @@ const EXCEPTIONS: [(&str, &str); 1] = [(
 pub(crate) struct RpctestArgs {
     #[command(flatten)]
     suite: SuiteArgs,
+    /// Folder with the suite's chain [default: the first path, or the nearest folder above it with one]
+    #[arg(long, value_name = "DIR")]
+    chain: Option<PathBuf>,
     /// Ask this node, which must serve the suite's chain, instead of starting one
     #[arg(long)]
     url: Option<String>,
@@ -56,7 +59,8 @@ pub(crate) fn run(args: &RpctestArgs) -> eyre::Result<ExitCode> {
     let url = match &args.url {
         Some(url) => url.clone(),
         None => {
-            node = Node::start(&runtime, &suite_root(&args.suite.paths)?)?;
+            let root = args.chain.clone().map_or_else(|| suite_root(&args.suite.paths), Ok)?;
+            node = Node::start(&runtime, &root)?;
             node.url()
         }
     };

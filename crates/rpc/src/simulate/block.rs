@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy_consensus::{Eip658Value, Receipt as ReceiptFields, ReceiptWithBloom, TxReceipt as _};
-use alloy_primitives::{Address, Bytes, U64, U256};
+use alloy_primitives::{Address, Bytes, Log, U64, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use braid_chain::{
     exec::{self, BlockContext},
@@ -70,6 +70,9 @@ struct CallError {
     data: Option<serde_json::Value>,
 }
 
+/// A call's result, and its logs with their numbers in the block, before the block's hash is known.
+type Unplaced = (CallResult, Vec<(usize, Log)>);
+
 /// A block being simulated.
 struct Run<'a> {
     simulation: &'a mut Simulation,
@@ -82,7 +85,7 @@ struct Run<'a> {
     changes: StateChanges,
     transactions: Vec<RecoveredTx>,
     receipts: Vec<Receipt>,
-    results: Vec<(CallResult, Vec<(usize, alloy_primitives::Log)>)>,
+    results: Vec<Unplaced>,
     gas_used: u64,
     blob_gas_used: u64,
 }
@@ -134,11 +137,8 @@ pub(super) fn simulate(
 }
 
 /// Gives each call its logs, now that the block's hash is known.
-fn with_logs(
-    results: Vec<(CallResult, Vec<(usize, alloy_primitives::Log)>)>,
-    block: &ExecutedBlock,
-) -> Vec<CallResult> {
-    let complete = |(index, (mut result, logs)): (usize, (CallResult, Vec<(usize, alloy_primitives::Log)>))| {
+fn with_logs(results: Vec<Unplaced>, block: &ExecutedBlock) -> Vec<CallResult> {
+    let complete = |(index, (mut result, logs)): (usize, Unplaced)| {
         let place = Place { block, index };
         result.logs = logs.iter().filter_map(|(number, log)| convert::log(place, log, *number)).collect();
         result

@@ -102,7 +102,7 @@ async fn parity_traces_are_flat() {
     assert_eq!(blocks[0]["transactionHash"], hash);
     let found = node.call("trace_filter", json!([{ "toAddress": [logger] }])).await;
     assert_eq!(found.as_array().unwrap().len(), 2, "its creation and its call");
-    let second = node.call("trace_filter", json!([{ "toAddress": [logger], "after": "0x1", "count": "0x5" }])).await;
+    let second = node.call("trace_filter", json!([{ "toAddress": [logger], "after": 1, "count": 5 }])).await;
     assert_eq!(second.as_array().unwrap().len(), 1);
     let called = node.call("trace_call", json!([{ "to": logger }, ["trace"], "latest"])).await;
     assert_eq!(called["trace"][0]["action"]["to"], logger);

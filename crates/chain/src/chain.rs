@@ -29,7 +29,7 @@ use crate::{
     build::{Attributes, Built, build, next_base_fee, next_excess_blob_gas},
     consensus::BlockError,
     genesis::genesis_block,
-    process::{Parent, Processed, block_context, process},
+    process::{Parent, Processed, block_context_of, process},
     view::{Ancestors, BlockView},
 };
 
@@ -200,7 +200,7 @@ impl Chain {
 
     /// What execution needed to know about an existing block (re-execution: tracing, `eth_call` on top of it).
     pub fn context_of(&self, block: &ExecutedBlock) -> BlockContext {
-        block_context(&block.block.header, self.fork_of(block), &self.spec)
+        block_context_of(&block.block, self.fork_of(block), &self.spec)
     }
 
     /// The state after the block at `height`, as revm reads it, with block hashes up to and including `height`.

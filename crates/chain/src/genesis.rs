@@ -110,3 +110,77 @@ pub fn system_contracts(fork: Fork) -> BTreeMap<Address, GenesisAccount> {
     };
     active.map(|(_, address, code)| (address, account(code))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Bytes;
+
+    use super::*;
+
+    fn genesis(fork: Fork) -> (Genesis, ChainSpec) {
+        let spec = ChainSpec::at_fork(1, fork);
+        (Genesis { config: spec.config.clone(), ..Genesis::default() }, spec)
+    }
+
+    #[test]
+    fn every_listed_account_exists() {
+        let (mut genesis, spec) = genesis(Fork::Osaka);
+        let (empty, contract) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let slot = |byte| B256::with_last_byte(byte);
+        genesis.alloc.insert(empty, GenesisAccount::default());
+        genesis.alloc.insert(
+            contract,
+            GenesisAccount {
+                nonce: Some(3),
+                code: Some(Bytes::from_static(&[0xfe])),
+                storage: Some([(slot(1), slot(7)), (slot(2), slot(0))].into()),
+                ..GenesisAccount::default()
+            },
+        );
+        let (block, changes, state) = genesis_block(&genesis, &spec).unwrap();
+        assert_eq!(state.account(empty), Some(AccountState::default()));
+        assert_eq!(state.account(contract).map(|account| account.nonce), Some(3));
+        assert_eq!(state.storage(contract, U256::from(1)), U256::from(7));
+        assert_eq!(changes.accounts[&contract].storage.len(), 1, "zero is no value");
+        assert_eq!(changes.codes.len(), 1);
+        assert_eq!(block.header.state_root, state.root());
+    }
+
+    #[test]
+    fn what_a_genesis_leaves_out_has_geths_defaults() {
+        let (genesis, spec) = genesis(Fork::Osaka);
+        let (block, ..) = genesis_block(&genesis, &spec).unwrap();
+        assert_eq!(block.header.gas_limit, DEFAULT_GAS_LIMIT);
+        assert_eq!(block.header.base_fee_per_gas, Some(INITIAL_BASE_FEE));
+        assert_eq!(block.header.parent_beacon_block_root, Some(B256::ZERO));
+        assert_eq!((block.header.blob_gas_used, block.header.excess_blob_gas), (Some(0), Some(0)));
+        assert_eq!(block.withdrawals, Some(Vec::new()));
+        assert_eq!(block.header.state_root, EMPTY_ROOT_HASH);
+    }
+
+    #[test]
+    fn forks_by_time_shape_the_header_before_paris_too() {
+        let (mut genesis, _) = genesis(Fork::Cancun);
+        genesis.config.terminal_total_difficulty = Some(U256::from(1_000));
+        let spec = ChainSpec::from_config(&genesis.config).unwrap();
+        let (block, ..) = genesis_block(&genesis, &spec).unwrap();
+        assert!(block.header.withdrawals_root.is_some() && block.header.blob_gas_used.is_some());
+    }
+
+    #[test]
+    fn values_no_header_can_hold_are_refused() {
+        let (genesis, spec) = genesis(Fork::London);
+        let base_fee = Genesis { base_fee_per_gas: Some(1 << 64), ..genesis.clone() };
+        let error = genesis_block(&base_fee, &spec).unwrap_err();
+        assert!(matches!(error, BlockError::GenesisField { field: "baseFeePerGas" }), "{error}");
+        let gas_limit = Genesis { gas_limit: 1 << 63, ..genesis };
+        let error = genesis_block(&gas_limit, &spec).unwrap_err();
+        assert!(matches!(error, BlockError::GenesisField { field: "gasLimit" }), "{error}");
+    }
+
+    #[test]
+    fn system_contracts_come_with_their_forks() {
+        let count = |fork| system_contracts(fork).len();
+        assert_eq!([Fork::Shanghai, Fork::Cancun, Fork::Prague, Fork::Osaka].map(count), [0, 1, 4, 4]);
+    }
+}

@@ -72,3 +72,47 @@ impl AccountChange {
         self.account = later.account;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Address = Address::ZERO;
+
+    fn change(account: Option<AccountState>, storage_cleared: bool, slots: &[(u64, u64)]) -> StateChanges {
+        let storage = slots.iter().map(|&(slot, value)| (U256::from(slot), U256::from(value))).collect();
+        let accounts = [(ADDRESS, AccountChange { account, storage_cleared, storage })].into();
+        StateChanges { accounts, ..StateChanges::default() }
+    }
+
+    fn sum(changes: &[StateChanges]) -> StateChanges {
+        let mut sum = StateChanges::default();
+        for later in changes {
+            sum.extend(later.clone());
+        }
+        sum
+    }
+
+    #[test]
+    fn later_values_win() {
+        let (old, new) = (AccountState::default(), AccountState { nonce: 1, ..AccountState::default() });
+        let both = sum(&[change(Some(old), false, &[(1, 1), (2, 2)]), change(Some(new), false, &[(2, 0), (3, 3)])]);
+        assert_eq!(both, change(Some(new), false, &[(1, 1), (2, 0), (3, 3)]));
+    }
+
+    #[test]
+    fn clearing_forgets_slots_written_before_and_is_remembered() {
+        let account = Some(AccountState::default());
+        let recreated = sum(&[change(account, false, &[(1, 1)]), change(account, true, &[(2, 2)])]);
+        assert_eq!(recreated, change(account, true, &[(2, 2)]));
+        let written_again = sum(&[recreated, change(account, false, &[(3, 3)])]);
+        assert_eq!(written_again, change(account, true, &[(2, 2), (3, 3)]));
+    }
+
+    #[test]
+    fn removal_clears_what_a_later_creation_starts_from() {
+        let account = Some(AccountState::default());
+        let changes = [change(account, false, &[(1, 1)]), change(None, false, &[]), change(account, false, &[(2, 2)])];
+        assert_eq!(sum(&changes), change(account, true, &[(2, 2)]));
+    }
+}

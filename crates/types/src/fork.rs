@@ -319,3 +319,127 @@ fn config_at_fork(chain_id: u64, fork: Fork) -> ChainConfig {
     ]);
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_DIFFICULTY: U256 = U256::ZERO;
+
+    /// The network a fixture names `<from>To<to>At…`: `from` at genesis, with `change` made to its configuration.
+    fn transition(from: Fork, change: impl Fn(&mut ChainConfig)) -> ChainSpec {
+        let mut config = config_at_fork(1, from);
+        change(&mut config);
+        ChainSpec::from_config(&config).unwrap()
+    }
+
+    #[test]
+    fn a_fork_at_genesis_rules_every_block() {
+        for fork in FORKS {
+            let spec = ChainSpec::at_fork(1, fork);
+            for (height, timestamp) in [(0, 0), (1, 12), (u64::MAX - 1, u64::MAX)] {
+                assert_eq!(spec.fork_at(height, timestamp, NO_DIFFICULTY), fork);
+            }
+            let again = ChainSpec::from_config(&spec.config).unwrap();
+            assert_eq!(again.activations(), spec.activations());
+        }
+    }
+
+    #[test]
+    fn forks_by_height_begin_at_theirs() {
+        let spec = transition(Fork::Berlin, |config| config.london_block = Some(5));
+        assert_eq!(spec.fork_at(4, 0, NO_DIFFICULTY), Fork::Berlin);
+        assert_eq!(spec.fork_at(5, 0, NO_DIFFICULTY), Fork::London);
+        let spec = transition(Fork::SpuriousDragon, |config| config.byzantium_block = Some(5));
+        assert_eq!(spec.fork_at(4, 0, NO_DIFFICULTY), Fork::SpuriousDragon);
+        assert_eq!(spec.fork_at(5, 0, NO_DIFFICULTY), Fork::Byzantium);
+        let fixed =
+            |config: &mut ChainConfig| (config.constantinople_block, config.petersburg_block) = (Some(5), Some(5));
+        let spec = transition(Fork::Byzantium, fixed);
+        assert_eq!(spec.fork_at(5, 0, NO_DIFFICULTY), Fork::Petersburg);
+        let spec = transition(Fork::Homestead, |config| {
+            (config.dao_fork_block, config.dao_fork_support) = (Some(5), true);
+        });
+        assert_eq!((spec.fork_at(5, 0, NO_DIFFICULTY), spec.dao_fork_height()), (Fork::Homestead, Some(5)));
+    }
+
+    #[test]
+    fn constantinople_without_a_word_on_petersburg_includes_it() {
+        let spec = transition(Fork::Byzantium, |config| config.constantinople_block = Some(3));
+        assert_eq!(spec.fork_at(3, 0, NO_DIFFICULTY), Fork::Petersburg);
+    }
+
+    #[test]
+    fn paris_begins_once_the_parent_reached_the_total_difficulty() {
+        let limit = U256::from(0xC0000);
+        let spec = transition(Fork::ArrowGlacier, |config| config.terminal_total_difficulty = Some(limit));
+        assert_eq!(spec.fork_at(9, 0, limit - U256::from(1)), Fork::ArrowGlacier);
+        assert_eq!(spec.fork_at(9, 0, limit), Fork::Paris);
+        let marked = transition(Fork::GrayGlacier, |config| {
+            (config.terminal_total_difficulty, config.merge_netsplit_block) = (Some(limit), Some(3));
+        });
+        assert_eq!(marked.fork_at(3, 0, NO_DIFFICULTY), Fork::GrayGlacier, "the height decides nothing");
+        let by_height = transition(Fork::GrayGlacier, |config| config.merge_netsplit_block = Some(3));
+        assert_eq!(by_height.fork_at(2, 0, NO_DIFFICULTY), Fork::GrayGlacier);
+        assert_eq!(by_height.fork_at(3, 0, NO_DIFFICULTY), Fork::Paris);
+    }
+
+    #[test]
+    fn forks_by_time_begin_at_theirs_once_paris_has_come() {
+        let spec = transition(Fork::Paris, |config| config.shanghai_time = Some(15_000));
+        assert_eq!(spec.fork_at(1, 14_999, NO_DIFFICULTY), Fork::Paris);
+        assert_eq!(spec.fork_at(1, 15_000, NO_DIFFICULTY), Fork::Shanghai);
+        let spec = transition(Fork::Shanghai, |config| config.cancun_time = Some(15_000));
+        assert_eq!(spec.fork_at(1, 15_000, NO_DIFFICULTY), Fork::Cancun);
+        let late = transition(Fork::London, |config| {
+            (config.terminal_total_difficulty, config.shanghai_time) = (Some(U256::from(9)), Some(0));
+        });
+        assert_eq!(late.fork_at(1, 1, NO_DIFFICULTY), Fork::London);
+        assert_eq!(late.fork_at(1, 1, U256::from(9)), Fork::Shanghai);
+    }
+
+    #[test]
+    fn blob_parameters_follow_fork_and_time() {
+        let at = |fork| ChainSpec::at_fork(1, fork).blob_params(fork, 0);
+        assert_eq!(at(Fork::Shanghai), None);
+        assert_eq!(at(Fork::Cancun), Some(BlobParams::cancun()));
+        assert_eq!(at(Fork::Prague), Some(BlobParams::prague()));
+        assert_eq!(at(Fork::Osaka), Some(BlobParams::bpo2()), "the newest");
+        let spec = transition(Fork::Osaka, |config| {
+            (config.bpo1_time, config.bpo2_time) = (Some(100), Some(200));
+        });
+        let blobs = |timestamp| spec.blob_params(Fork::Osaka, timestamp);
+        assert_eq!(blobs(99), Some(BlobParams::osaka()));
+        assert_eq!(blobs(100), Some(BlobParams::bpo1()));
+        assert_eq!(blobs(200), Some(BlobParams::bpo2()));
+    }
+
+    #[test]
+    fn configurations_that_cannot_be_followed_are_refused() {
+        let refused = |change: fn(&mut ChainConfig)| {
+            let mut config = config_at_fork(1, Fork::Cancun);
+            change(&mut config);
+            ChainSpec::from_config(&config).unwrap_err()
+        };
+        assert_eq!(refused(|config| config.amsterdam_time = Some(9)), SpecError::UnsupportedFork("Amsterdam"));
+        assert_eq!(
+            refused(|config| config.london_block = Some(7)),
+            SpecError::Order { earlier: Fork::London, later: Fork::ArrowGlacier }
+        );
+        assert_eq!(
+            refused(|config| config.shanghai_time = Some(7)),
+            SpecError::Order { earlier: Fork::Shanghai, later: Fork::Cancun }
+        );
+        let no_fraction = |config: &mut ChainConfig| {
+            let params = BlobParams { update_fraction: 0, ..BlobParams::cancun() };
+            config.blob_schedule.insert("cancun".to_owned(), params);
+        };
+        assert_eq!(refused(no_fraction), SpecError::BlobSchedule("cancun".to_owned()));
+    }
+
+    #[test]
+    fn rewards_fall_until_paris_ends_them() {
+        let ether = |fork: Fork| fork.block_reward() / 1_000_000_000_000_000_000;
+        assert_eq!(FORKS.map(ether), [5, 5, 5, 5, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0]);
+    }
+}

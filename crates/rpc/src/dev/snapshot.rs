@@ -9,6 +9,7 @@ use alloy_primitives::{U64, U256};
 use braid_chain::{genesis_block, state::State};
 use braid_types::{Height, limits};
 use jsonrpsee::core::RegisterMethodError;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -27,6 +28,19 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     offer(module, &["anvil_rollback"], 1, rollback)?;
     offer(module, &["anvil_reset"], 1, reset)?;
     offer(module, &["hardhat_reset"], 1, |context, arguments| reset(context, arguments).map(|()| true))
+}
+
+/// The argument of `anvil_reset`. Clients send an empty `forking` when they mean none.
+#[derive(Debug, Default, Deserialize)]
+struct ResetOptions {
+    forking: Option<Forking>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Forking {
+    json_rpc_url: Option<Value>,
+    block_number: Option<Value>,
 }
 
 fn snapshot(context: &Arc<RpcContext>, _: &Arguments<'_>) -> Result<U64, RpcError> {
@@ -72,8 +86,8 @@ fn rollback(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<(), 
 }
 
 fn reset(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<(), RpcError> {
-    let options: Option<Value> = arguments.optional(0)?;
-    if options.as_ref().is_some_and(|options| options.get("forking").is_some_and(|forking| !forking.is_null())) {
+    let options: ResetOptions = arguments.optional(0)?.unwrap_or_default();
+    if options.forking.is_some_and(|forking| forking.json_rpc_url.is_some() || forking.block_number.is_some()) {
         return Err(no_forking());
     }
     let (genesis, _, state) = genesis_block(context.chain.genesis(), context.chain.spec())?;

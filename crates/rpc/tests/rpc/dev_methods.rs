@@ -132,7 +132,7 @@ async fn a_reset_leaves_the_genesis() {
     set_everything(&node).await;
     node.mine();
     node.call("evm_snapshot", json!([])).await;
-    node.call("hardhat_reset", json!([])).await;
+    node.call("hardhat_reset", json!([{ "forking": {} }])).await;
     assert_eq!(node.call("eth_getBlockByNumber", json!(["latest", false])).await, genesis);
     assert_eq!(node.call("eth_getBalance", json!([RECIPIENT, "latest"])).await, "0x0");
     assert_eq!(node.call("evm_revert", json!(["0x1"])).await, false);

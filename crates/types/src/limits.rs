@@ -91,7 +91,7 @@ pub const MAX_ACCESS_LIST_RUNS: usize = 64;
 /// Blocks kept in memory behind the head once they are on disk.
 pub const MAX_CACHED_BLOCKS: usize = 1_024;
 
-/// Transactions that one search of `ots_*` runs again.
+/// Transactions that one search of `ots_*` or `trace_filter` runs again.
 pub const MAX_SEARCHED_TRANSACTIONS: usize = 100_000;
 
 /// Entries of one page of `ots_*`.

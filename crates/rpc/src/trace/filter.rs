@@ -31,9 +31,13 @@ fn filter(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Vec<Lo
     let most = limits::MAX_TRACES_PER_RESPONSE;
     let wanted = after.saturating_add(count.min(most + 1));
     let matcher = filter.matcher();
-    let mut found = Vec::new();
+    let (mut found, mut run_again) = (Vec::new(), 0);
     for height in from..=to {
         let Some(block) = context.chain.store().block(height)? else { continue };
+        run_again += block.block.transactions.len();
+        if run_again > limits::MAX_SEARCHED_TRANSACTIONS {
+            return Err(RpcError::limit("the range holds too many transactions"));
+        }
         found.extend(block_traces(context, block)?.into_iter().filter(|trace| matcher.matches(&trace.trace)));
         if found.len() >= wanted {
             break;

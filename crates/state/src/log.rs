@@ -158,7 +158,10 @@ impl Log {
         let size = self.segment_size.max(Segment::size_for(payload_len));
         let next = Segment::create(&self.dir, self.next_sequence, size)?;
         let full = std::mem::replace(&mut self.current, next);
-        self.older.push_back((full.first, full.path));
+        // An empty segment that the record does not fit into has been replaced under its own name.
+        if full.first < self.next_sequence {
+            self.older.push_back((full.first, full.path));
+        }
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Whatever a crash leaves of the newest records, a restart has the newest complete block, and damage is refused.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use braid_state::{Store, StoreError};

@@ -1,5 +1,7 @@
 //! The store against a model: commits, overrides, rollbacks, checkpoints, restarts and crashes in any order.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests")]
+
 mod support;
 
 use braid_state::{State, StateAt, Store, StoreError, StoreOptions};

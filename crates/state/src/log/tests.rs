@@ -68,6 +68,18 @@ fn a_record_larger_than_a_segment_gets_its_own() {
 }
 
 #[test]
+fn a_first_record_larger_than_a_segment_replaces_the_empty_one() {
+    let dir = TempDir::new().unwrap();
+    let (mut log, _) = open(dir.path(), 0);
+    let large = vec![7; 5_000];
+    log.append(&large).unwrap();
+    log.append(&payload(2)).unwrap();
+    assert_eq!(open(dir.path(), 0).1, [(1, large), (2, payload(2))]);
+    log.remove_through(1).unwrap();
+    assert_eq!(open(dir.path(), 1).1, expected(2, 2));
+}
+
+#[test]
 fn segments_below_a_checkpoint_are_removed() {
     let dir = TempDir::new().unwrap();
     filled(dir.path(), 20);

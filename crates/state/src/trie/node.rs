@@ -232,7 +232,7 @@ impl<V: Value> Branch<V> {
 /// Nibble `index` of a key, from the most significant.
 pub(crate) fn nibble(key: &B256, index: usize) -> u8 {
     let byte = key[index / 2];
-    if index % 2 == 0 { byte >> 4 } else { byte & 0x0f }
+    if index.is_multiple_of(2) { byte >> 4 } else { byte & 0x0f }
 }
 
 /// Number of leading nibbles two keys share.

@@ -1,5 +1,12 @@
 //! A model of a chain with its states, in plain maps, and blocks made from it.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "shared by test files, each of which uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "shared by test files, each of which uses a part"
+)]
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -1,5 +1,7 @@
 //! Round trips, pinned bytes, and decoders fed with rubbish.
 
+//! Everything comes back as it was, nothing else is accepted, and the bytes stay the same.
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::{

@@ -1,3 +1,5 @@
+//! Torn tails are cut at every byte, damage before them is refused.
+
 //! Appending, recovering from torn writes, and refusing damage.
 
 use std::fs;

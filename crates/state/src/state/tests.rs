@@ -136,7 +136,7 @@ fn to_changes(from: &State, differences: &[Difference]) -> HashedChanges {
     accounts.into_values().collect()
 }
 
-/// The ten accounts of mainnet's genesis are too few to pin; this is the empty trie and a single known account.
+/// The root of nothing, as the Yellow Paper has it, and of a single account.
 #[test]
 fn known_roots() {
     assert_eq!(State::empty().root(), b256!("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"));

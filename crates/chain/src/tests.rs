@@ -10,6 +10,7 @@ use std::{
 };
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxReceipt, transaction::Recovered};
+use alloy_eips::{eip7002, eip7251};
 use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_network::TxSignerSync;
 use alloy_primitives::{Address, B256, TxKind, U256, address};
@@ -37,8 +38,16 @@ fn genesis(fork: Fork) -> Genesis {
         let account = GenesisAccount { balance: U256::from(100 * ETHER), ..GenesisAccount::default() };
         (signer(number).address(), account)
     });
+    let system = [
+        (eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
+        (eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE),
+    ];
+    let contracts = system.map(|(address, code)| {
+        (address, GenesisAccount { code: Some(code.clone()), ..GenesisAccount::default() })
+    });
+    let alloc = accounts.chain(contracts).collect();
     let config = ChainSpec::at_fork(CHAIN_ID, fork).config;
-    Genesis { config, gas_limit: GAS_LIMIT, timestamp: 1_000, alloc: accounts.collect(), ..Genesis::default() }
+    Genesis { config, gas_limit: GAS_LIMIT, timestamp: 1_000, alloc, ..Genesis::default() }
 }
 
 fn open(directory: &std::path::Path, genesis: Genesis) -> Result<Chain, ChainError> {
@@ -264,8 +273,8 @@ fn time_can_be_moved_and_always_increases() {
         blocks.iter().map(|block| block.block.header.timestamp).collect::<Vec<_>>()
     };
     assert_eq!(timestamps(sequencer.mine(2, None).unwrap()), [2_000, 2_001]);
-    assert_eq!(sequencer.increase_time(1_000), 1_000);
-    assert_eq!(timestamps(sequencer.mine(1, None).unwrap()), [3_000]);
+    assert_eq!(sequencer.increase_time(1_000), 1_001, "counted from the newest block, which is ahead of the clock");
+    assert_eq!(timestamps(sequencer.mine(1, None).unwrap()), [3_001]);
     sequencer.set_next_timestamp(7_000).unwrap();
     assert_eq!(timestamps(sequencer.mine(2, None).unwrap()), [7_000, 7_001]);
     assert_eq!(sequencer.set_next_timestamp(7_001), Err(7_001));

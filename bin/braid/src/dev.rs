@@ -53,10 +53,13 @@ pub(crate) fn run(resolved: &Resolved) -> eyre::Result<()> {
     let node = serve::Node { sequencer, signers: signers.clone(), clock, metrics };
     serve::until_stopped(settings, node, |address| {
         if settings.quiet {
-            return Ok(());
+            return;
         }
         let screen = first_screen(settings, &chain, &directory, address, &signers);
-        std::io::stdout().write_all(screen.as_bytes()).wrap_err("failed to print the first screen")
+        // A reader that closed the pipe is no reason to stop.
+        if let Err(error) = std::io::stdout().write_all(screen.as_bytes()) {
+            tracing::warn!(%error, "failed to print the first screen");
+        }
     })
 }
 

@@ -50,7 +50,7 @@ impl std::fmt::Debug for Clock {
 pub(crate) fn until_stopped(
     settings: &DevSettings,
     node: Node,
-    on_started: impl FnOnce(SocketAddr) -> eyre::Result<()>,
+    on_started: impl FnOnce(SocketAddr),
 ) -> eyre::Result<()> {
     let runtime = tokio::runtime::Runtime::new().wrap_err("failed to start the runtime")?;
     let result = runtime.block_on(run(settings, node, on_started));
@@ -58,11 +58,7 @@ pub(crate) fn until_stopped(
     result
 }
 
-async fn run(
-    settings: &DevSettings,
-    node: Node,
-    on_started: impl FnOnce(SocketAddr) -> eyre::Result<()>,
-) -> eyre::Result<()> {
+async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketAddr)) -> eyre::Result<()> {
     let mut signals = Signals::listen()?;
     let Node { sequencer, signers, clock, metrics } = node;
     let options = ServerOptions {
@@ -74,7 +70,7 @@ async fn run(
     let accounts = DevAccounts::new(signers);
     let context = RpcContext::new(chain, Some(Arc::clone(&sequencer)), rpc_options(settings), accounts, clock.0);
     let handle = serve(context, options).await.map_err(explain)?;
-    on_started(handle.local_address())?;
+    on_started(handle.local_address());
     let outcome = tokio::select! {
         name = signals.next() => { tracing::info!(signal = name, "stopping"); Ok(()) }
         failure = failure(&sequencer) => Err(eyre!("the chain cannot go on: {failure}")),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use alloy_consensus::{SignableTransaction, TxEip1559, TxReceipt, transaction::Recovered};
+use alloy_consensus::{SignableTransaction, TxEip1559, transaction::Recovered};
 use alloy_eips::{eip7002, eip7251};
 use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_network::TxSignerSync;

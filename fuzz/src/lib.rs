@@ -1,0 +1,69 @@
+//! What is fuzzed: everything that reads bytes from outside, each as one function from bytes to nothing.
+//!
+//! A function returns for any input whatever; it panics where a promise is broken: where what was decoded does not encode to
+//! the same (two encodings of one transaction would be two hashes of it), or where the server answers with an internal
+//! error. libFuzzer drives them from `fuzz_targets/`, and `bin/braid/tests/fuzz.rs`, which
+//! includes this file, with mutated samples on every `cargo test`.
+
+use alloy_consensus::{EthereumTxEnvelope, TxEip4844WithSidecar};
+use alloy_eips::{
+    eip2718::{Decodable2718, Encodable2718},
+    eip7594::BlobTransactionSidecarVariant,
+};
+use alloy_genesis::Genesis;
+use alloy_rlp::{Decodable, Encodable};
+use braid_types::{ChainSpec, Transaction};
+
+pub mod node;
+
+pub use node::Node;
+
+type RlpBlock = alloy_consensus::Block<Transaction>;
+type WithSidecar = EthereumTxEnvelope<TxEip4844WithSidecar<BlobTransactionSidecarVariant>>;
+
+/// A signed transaction, as `eth_sendRawTransaction` takes it.
+pub fn transaction(bytes: &[u8]) {
+    let Ok(submission) = braid_rpc::submit::decode_bytes(bytes) else { return };
+    let transaction = submission.transaction.inner();
+    // A blob transaction arrives with its sidecar, which the transaction itself is kept without.
+    if submission.sidecar.is_some() {
+        let full = WithSidecar::decode_2718_exact(bytes).expect("what was decoded once decodes again");
+        assert_eq!(full.encoded_2718(), bytes, "a transaction has one encoding");
+        assert_eq!(full.tx_hash(), transaction.tx_hash(), "the sidecar is no part of the hash");
+        return;
+    }
+    assert_eq!(transaction.encoded_2718(), bytes, "a transaction has one encoding");
+}
+
+/// A block, as import files and `debug_traceBlock` hold it. alloy does not compare the length of the string around a typed
+/// transaction with the transaction in it, so a block may have a second spelling; what it means must not depend on that.
+pub fn block(bytes: &[u8]) {
+    let Ok(block) = RlpBlock::decode(&mut &bytes[..]) else { return };
+    let mut encoded = Vec::new();
+    block.encode(&mut encoded);
+    let again = RlpBlock::decode(&mut &encoded[..]).expect("what was encoded decodes");
+    assert_eq!(again, block, "a block survives its encoding");
+    assert_eq!(again.header.hash_slow(), block.header.hash_slow(), "and keeps its hash");
+}
+
+/// The payload of a record of the block log.
+pub fn record(bytes: &[u8]) {
+    let (first, second) = (braid_state::codec::decode_record(bytes), braid_state::codec::decode_record(bytes));
+    assert_eq!(first.ok(), second.ok(), "decoding has one result");
+}
+
+/// A JSON-RPC request, any text.
+pub fn request(node: &Node, bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        node.request(text);
+    }
+}
+
+/// A genesis in geth's format: read, understood, and turned into block 0.
+pub fn genesis(bytes: &[u8]) {
+    let Ok(genesis) = serde_json::from_slice::<Genesis>(bytes) else { return };
+    let Ok(spec) = ChainSpec::from_config(&genesis.config) else { return };
+    let Ok((block, changes, state)) = braid_chain::genesis_block(&genesis, &spec) else { return };
+    assert_eq!(block.header.state_root, state.root(), "the header has the state's root");
+    assert_eq!(braid_state::State::empty().apply(&changes).root(), state.root(), "the changes make the state");
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alloy_consensus::{EthereumTxEnvelope, TxEip4844, TxEip4844WithSidecar, transaction::SignerRecoverable};
 use alloy_eips::{eip2718::Decodable2718, eip7594::BlobTransactionSidecarVariant};
 use alloy_primitives::{B256, hex};
-use braid_pool::{Inserted, Pool, PoolConfig, PoolRules};
+use braid_pool::{Inserted, Pool, PoolConfig, PoolRules, sidecar_for_fork};
 use braid_types::{RecoveredTx, Transaction, limits};
 use rayon::prelude::*;
 
@@ -92,7 +92,11 @@ impl RpcContext {
     }
 
     fn prepare(&self, text: &str, rules: &PoolRules, config: &PoolConfig) -> Result<Submission, RpcError> {
-        let submission = decode(text)?;
+        let mut submission = decode(text)?;
+        if let Some(sidecar) = submission.sidecar.take() {
+            let sidecar = sidecar_for_fork(rules.fork, Arc::unwrap_or_clone(sidecar))?;
+            submission.sidecar = Some(Arc::new(sidecar));
+        }
         Pool::check(rules, config, &submission.transaction, submission.sidecar.as_deref())?;
         Ok(submission)
     }

@@ -42,9 +42,8 @@ fn genesis(fork: Fork) -> Genesis {
         (eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
         (eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE),
     ];
-    let contracts = system.map(|(address, code)| {
-        (address, GenesisAccount { code: Some(code.clone()), ..GenesisAccount::default() })
-    });
+    let contracts = system
+        .map(|(address, code)| (address, GenesisAccount { code: Some(code.clone()), ..GenesisAccount::default() }));
     let alloc = accounts.chain(contracts).collect();
     let config = ChainSpec::at_fork(CHAIN_ID, fork).config;
     Genesis { config, gas_limit: GAS_LIMIT, timestamp: 1_000, alloc, ..Genesis::default() }
@@ -62,11 +61,15 @@ fn open(directory: &std::path::Path, genesis: Genesis) -> Result<Chain, ChainErr
 }
 
 fn transfer(from: u8, nonce: u64, wei: u128) -> RecoveredTx {
+    transfer_with_gas(from, nonce, wei, 21_000)
+}
+
+fn transfer_with_gas(from: u8, nonce: u64, wei: u128, gas_limit: u64) -> RecoveredTx {
     let signer = signer(from);
     let mut transaction = TxEip1559 {
         chain_id: CHAIN_ID,
         nonce,
-        gas_limit: 21_000,
+        gas_limit,
         max_fee_per_gas: 10_000_000_000,
         max_priority_fee_per_gas: 1_000_000_000,
         to: TxKind::Call(RECIPIENT),
@@ -191,9 +194,7 @@ fn rollback_and_override_change_what_readers_see() {
     chain.produce(&attributes(1_002), &[transfer(1, 1, 7)]).unwrap();
     let account = AccountState { balance: U256::from(99), ..AccountState::default() };
     let change = AccountChange { account: Some(account), ..AccountChange::default() };
-    chain
-        .override_state(&StateChanges { accounts: [(RECIPIENT, change)].into(), ..StateChanges::default() })
-        .unwrap();
+    chain.override_state(&StateChanges { accounts: [(RECIPIENT, change)].into(), ..StateChanges::default() }).unwrap();
     assert_eq!(balance(&chain, RECIPIENT), 99);
     chain.rollback(1, Some(before.state.clone())).unwrap();
     assert_eq!(chain.head().block, before.block);
@@ -212,7 +213,8 @@ fn listeners_hear_of_added_and_reverted_blocks() {
     let heard = Arc::new(parking_lot::Mutex::new(Vec::new()));
     let listener = Arc::clone(&heard);
     chain.on_commit(move |committed| {
-        let heights = |blocks: &[Arc<braid_types::ExecutedBlock>]| blocks.iter().map(|b| b.height()).collect::<Vec<_>>();
+        let heights =
+            |blocks: &[Arc<braid_types::ExecutedBlock>]| blocks.iter().map(|b| b.height()).collect::<Vec<_>>();
         listener.lock().push((heights(&committed.reverted), heights(&committed.added)));
     });
     chain.produce(&attributes(1_001), &[]).unwrap();
@@ -295,4 +297,19 @@ fn the_next_base_fee_can_be_set_once() {
     let fees: Vec<_> = blocks.iter().filter_map(|block| block.block.header.base_fee_per_gas).collect();
     assert_eq!(fees, [1, 1], "a base fee of one wei cannot fall");
     assert_eq!(chain.next_base_fee(), None);
+}
+
+#[test]
+fn a_block_is_filled_by_what_transactions_use_not_by_their_limits() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = Arc::new(open(directory.path(), genesis(Fork::LATEST)).unwrap());
+    let (_, clock) = manual_clock(2_000_000);
+    let sequencer = sequencer(&chain, Mining::Manual, clock);
+    sequencer.set_gas_limit(100_000);
+    for sender in 1..=3 {
+        insert(&chain, transfer_with_gas(sender, 0, 1, 60_000));
+    }
+    let blocks = sequencer.mine(2, None).unwrap();
+    let counts: Vec<_> = blocks.iter().map(|block| block.receipts.len()).collect();
+    assert_eq!(counts, [2, 1], "the third finds 58,000 gas left, and waits for the next block");
 }

@@ -1,9 +1,12 @@
 //! A short fuzzing run on every `cargo test`: the functions that libFuzzer drives (`fuzz/src/lib.rs`), fed with mutations of
 //! real transactions, blocks, log records, genesis files and requests.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use proptest::{prelude::*, sample::Index, test_runner::Config};
 use serde_json::{Value, json};
 
+#[expect(unreachable_pub, reason = "a library for libFuzzer, a module here")]
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 

@@ -1,6 +1,8 @@
 //! The rules of the house that no compiler checks: who may use whom, what a folder is called, how a file begins, what
 //! no file may say, and which licences the dependencies may have.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

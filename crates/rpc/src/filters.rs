@@ -33,11 +33,20 @@ pub enum FilterKind {
 #[derive(Clone, Debug)]
 pub enum Changes {
     /// Logs that match, of blocks from this height on.
-    Logs(LogFilter, Height),
+    Logs(LogFilter, Position),
     /// Blocks from this height on.
-    Blocks(Height),
+    Blocks(Position),
     /// These transactions.
     Pending(Vec<B256>),
+}
+
+/// How far a filter of blocks or logs has reported; to be handed to [`FilterStore::advance`] once that is done anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The first height not reported.
+    pub height: Height,
+    /// Times that blocks were taken back before.
+    rewinds: u64,
 }
 
 #[derive(Debug)]
@@ -54,6 +63,8 @@ struct Inner {
     /// Hashes with sequence numbers from `first_pending` on.
     pending: VecDeque<B256>,
     first_pending: u64,
+    /// Times that blocks were taken back.
+    rewinds: u64,
 }
 
 impl Inner {
@@ -99,19 +110,30 @@ impl FilterStore {
         Ok(id)
     }
 
-    /// What has come up to the block at `head` since the last time; `None` if there is no such filter.
-    pub fn poll(&self, id: U128, head: Height, now_ms: u64) -> Option<Changes> {
+    /// What has come since the last time; `None` if there is no such filter. Of blocks and logs it gives the position to
+    /// look from, which stays until [`FilterStore::advance`] moves it.
+    pub fn poll(&self, id: U128, now_ms: u64) -> Option<Changes> {
         let mut inner = self.inner.lock();
-        let end = inner.end_pending();
+        let (end, rewinds) = (inner.end_pending(), inner.rewinds);
         let entry = inner.entries.get_mut(&id)?;
         entry.polled_at_ms = now_ms;
-        let since_height = std::mem::replace(&mut entry.next_height, head + 1);
         let since_pending = std::mem::replace(&mut entry.next_pending, end);
+        let position = Position { height: entry.next_height, rewinds };
         Some(match entry.kind.clone() {
-            FilterKind::Logs(filter) => Changes::Logs(filter, since_height),
-            FilterKind::Blocks => Changes::Blocks(since_height),
+            FilterKind::Logs(filter) => Changes::Logs(filter, position),
+            FilterKind::Blocks => Changes::Blocks(position),
             FilterKind::Pending => Changes::Pending(inner.pending_since(since_pending)),
         })
+    }
+
+    /// Blocks from `from` up to before `next_height` were read for a filter. Whether that still holds: not if another poll
+    /// has reported them, or blocks were taken back meanwhile; then they must not be reported.
+    pub fn advance(&self, id: U128, from: Position, next_height: Height) -> bool {
+        let mut inner = self.inner.lock();
+        let rewinds = inner.rewinds;
+        let unmoved = |entry: &&mut Entry| from == Position { height: entry.next_height, rewinds };
+        let entry = inner.entries.get_mut(&id).filter(unmoved);
+        entry.map(|entry| entry.next_height = next_height).is_some()
     }
 
     /// The log filter with this id.
@@ -132,7 +154,9 @@ impl FilterStore {
 
     /// Blocks from `lowest` on are no longer part of the chain.
     pub fn rewind(&self, lowest: Height) {
-        for entry in self.inner.lock().entries.values_mut() {
+        let mut inner = self.inner.lock();
+        inner.rewinds += 1;
+        for entry in inner.entries.values_mut() {
             entry.next_height = entry.next_height.min(lowest);
         }
     }
@@ -165,16 +189,38 @@ impl FilterStore {
 mod tests {
     use super::*;
 
+    fn position(store: &FilterStore, id: U128) -> Position {
+        match store.poll(id, 1) {
+            Some(Changes::Blocks(position)) => position,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_block_filter_reports_from_where_it_was_left() {
         let store = FilterStore::new(2, 100);
         let id = store.install(FilterKind::Blocks, 5, 0).unwrap();
-        assert!(matches!(store.poll(id, 7, 1), Some(Changes::Blocks(6))));
-        assert!(matches!(store.poll(id, 9, 2), Some(Changes::Blocks(8))));
+        let first = position(&store, id);
+        assert_eq!((first.height, position(&store, id)), (6, first), "nothing was reported");
+        assert!(store.advance(id, first, 8));
+        assert!(!store.advance(id, first, 8), "another poll has reported it");
+        assert_eq!(position(&store, id).height, 8);
         store.rewind(4);
-        assert!(matches!(store.poll(id, 4, 3), Some(Changes::Blocks(4))));
+        assert_eq!(position(&store, id).height, 4);
         assert!(store.uninstall(id));
-        assert!(store.poll(id, 9, 4).is_none());
+        assert!(store.poll(id, 4).is_none());
+    }
+
+    #[test]
+    fn what_was_read_before_blocks_went_is_not_reported() {
+        let store = FilterStore::new(2, 100);
+        let id = store.install(FilterKind::Blocks, 5, 0).unwrap();
+        let stale = position(&store, id);
+        store.rewind(7);
+        assert!(!store.advance(id, stale, 9));
+        let fresh = position(&store, id);
+        assert_eq!(fresh.height, 6);
+        assert!(store.advance(id, fresh, 8));
     }
 
     #[test]
@@ -186,7 +232,7 @@ mod tests {
         store.on_pending([hash(2)].into_iter());
         let late = store.install(FilterKind::Pending, 0, 0).unwrap();
         store.on_pending([hash(3)].into_iter());
-        let taken = |id| match store.poll(id, 0, 1) {
+        let taken = |id| match store.poll(id, 1) {
             Some(Changes::Pending(hashes)) => hashes,
             other => panic!("{other:?}"),
         };
@@ -201,7 +247,7 @@ mod tests {
         let first = store.install(FilterKind::Blocks, 0, 0).unwrap();
         assert!(store.install(FilterKind::Blocks, 0, 99).is_err());
         let second = store.install(FilterKind::Blocks, 0, 100).unwrap();
-        assert!(store.poll(first, 0, 100).is_none());
-        assert!(store.poll(second, 0, 100).is_some());
+        assert!(store.poll(first, 100).is_none());
+        assert!(store.poll(second, 100).is_some());
     }
 }

@@ -18,6 +18,9 @@ use crate::{
     resolve,
 };
 
+/// Times a poll looks anew because another one or a change of the chain came in between.
+const POLL_ATTEMPTS: usize = 3;
+
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     blocking(module, "eth_getLogs", 1, |context, arguments| query(context, &arguments.required(0)?))?;
     quick(module, "eth_newFilter", 1, |context, arguments| install(context, FilterKind::Logs(arguments.required(0)?)))?;
@@ -41,6 +44,16 @@ enum FilterChanges {
     Hashes(Vec<B256>),
 }
 
+impl FilterChanges {
+    /// The same without entries.
+    const fn emptied(&self) -> Self {
+        match self {
+            Self::Logs(_) => Self::Logs(Vec::new()),
+            Self::Hashes(_) => Self::Hashes(Vec::new()),
+        }
+    }
+}
+
 fn filter_not_found() -> RpcError {
     RpcError::server("filter not found")
 }
@@ -51,28 +64,58 @@ fn install(context: &RpcContext, kind: FilterKind) -> Result<U128, RpcError> {
 }
 
 fn changes(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<FilterChanges, RpcError> {
-    let head = context.head().block.height();
-    let changes = context.filters.poll(arguments.required::<U128>(0)?, head, (context.clock)());
-    match changes.ok_or_else(filter_not_found)? {
-        Changes::Pending(hashes) => Ok(FilterChanges::Hashes(hashes)),
-        Changes::Blocks(from) => {
-            let hashes = (from..=head).map(|height| context.chain.store().hash(height));
-            let hashes: Result<Vec<Option<B256>>, _> = hashes.collect();
-            Ok(FilterChanges::Hashes(hashes?.into_iter().flatten().collect()))
-        }
-        Changes::Logs(filter, from) => {
-            let (first, last) = match filter.blocks {
-                FilterBlocks::Hash(_) => (from, head),
-                FilterBlocks::Range(first, last) => (bound(context, first, from), bound(context, last, head)),
-            };
-            let range = from.max(first)..=head.min(last);
-            if range.is_empty() {
-                Ok(FilterChanges::Logs(Vec::new()))
-            } else {
-                Ok(FilterChanges::Logs(scan(context, &filter, range)?))
+    let id: U128 = arguments.required(0)?;
+    let mut nothing = FilterChanges::Hashes(Vec::new());
+    for _ in 0..POLL_ATTEMPTS {
+        let changes = context.filters.poll(id, (context.clock)()).ok_or_else(filter_not_found)?;
+        let head = context.head().block.height();
+        let (news, from, next) = match changes {
+            Changes::Pending(hashes) => return Ok(FilterChanges::Hashes(hashes)),
+            Changes::Blocks(from) => (FilterChanges::Hashes(new_blocks(context, from.height, head)?), from, head + 1),
+            Changes::Logs(filter, from) => {
+                let (logs, next) = new_logs(context, &filter, from.height, head)?;
+                (FilterChanges::Logs(logs), from, next)
             }
+        };
+        if context.filters.advance(id, from, next) {
+            return Ok(news);
+        }
+        nothing = news.emptied();
+    }
+    // Other polls report what there is, or the chain goes back without end; nothing is lost for the next poll.
+    Ok(nothing)
+}
+
+fn new_blocks(context: &RpcContext, from: Height, head: Height) -> Result<Vec<B256>, RpcError> {
+    let hashes = (from..=head).map(|height| context.chain.store().hash(height));
+    let hashes: Result<Vec<Option<B256>>, _> = hashes.collect();
+    Ok(hashes?.into_iter().flatten().collect())
+}
+
+/// Logs of blocks from `from` on, and the height up to which they reach: as far as the limits let it, so that a filter
+/// left for long catches up over several polls.
+fn new_logs(
+    context: &RpcContext,
+    filter: &LogFilter,
+    from: Height,
+    head: Height,
+) -> Result<(Vec<RpcLog>, Height), RpcError> {
+    let (first, last) = match filter.blocks {
+        FilterBlocks::Hash(_) => (from, head),
+        FilterBlocks::Range(first, last) => (bound(context, first, from), bound(context, last, head)),
+    };
+    let (first, last) = (first.max(from), last.min(head));
+    let (max_blocks, max_logs) = (context.options.max_log_range.max(1), context.options.max_logs.max(1));
+    let mut logs = Vec::new();
+    for height in first..=last {
+        if height - first >= max_blocks || logs.len() >= max_logs {
+            return Ok((logs, height));
+        }
+        if let Some(block) = resolve::block(context, BlockId::number(height))? {
+            collect(&block, filter, &mut logs);
         }
     }
+    Ok((logs, head + 1))
 }
 
 /// The height a filter's bound means; a tag other than `earliest` bounds nothing that is yet to come.

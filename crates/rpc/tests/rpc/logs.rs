@@ -97,3 +97,21 @@ async fn polled_filters_report_each_thing_once() {
     let gone = node.refused("eth_getFilterChanges", json!([logs])).await;
     assert_eq!(gone, (-32000, "filter not found".to_owned()));
 }
+
+#[tokio::test]
+async fn a_filter_left_for_long_catches_up_over_several_polls() {
+    let options = RpcOptions { max_log_range: 3, max_logs: 1, ..RpcOptions::default() };
+    let node = Node::with_options(Mining::Manual, options);
+    let logger = node.deploy_logger(0).await;
+    let filter = node.call("eth_newFilter", json!([{ "address": logger }])).await;
+    log_once_each(&node, &logger, &[1]).await;
+    log_once_each(&node, &logger, &[2]).await;
+    (0..5).for_each(|_| node.mine());
+    log_once_each(&node, &logger, &[3]).await;
+    let mut seen = Vec::new();
+    for _ in 0..6 {
+        let logs = node.call("eth_getFilterChanges", json!([filter])).await;
+        seen.extend(logs.as_array().unwrap().iter().map(|log| log["blockNumber"].clone()));
+    }
+    assert_eq!(seen, ["0x2", "0x3", "0x9"]);
+}

@@ -6,10 +6,13 @@
 use std::sync::Arc;
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use braid_chain::{BlockView, state::StateAt};
+use braid_chain::{BlockView, Processed, Sequencer, state::StateAt};
 use braid_types::{ExecutedBlock, Height, limits};
 
 use crate::{context::RpcContext, error::RpcError};
+
+/// Times a pending block is begun anew because the head changed meanwhile.
+const PENDING_ATTEMPTS: usize = 3;
 
 /// A block with the state after it.
 #[derive(Clone, Debug)]
@@ -84,18 +87,30 @@ pub fn state(context: &RpcContext, id: Option<BlockId>) -> Result<StateAt, RpcEr
 /// # Errors
 /// If it cannot be built.
 pub fn pending(context: &RpcContext) -> Result<BlockAndState, RpcError> {
-    let head = context.head();
+    let mut head = context.head();
     let Some(sequencer) = &context.sequencer else {
         let view = context.chain.view_after(head.block.height())?;
         return Ok(BlockAndState { block: Arc::clone(&head.block), view });
     };
+    for _ in 1..PENDING_ATTEMPTS {
+        let outcome = build_pending(context, sequencer);
+        let newer = context.head();
+        // Attributes made for one head may not fit the next, on which the block was built.
+        if outcome.is_ok() || Arc::ptr_eq(&head, &newer) {
+            return outcome;
+        }
+        head = newer;
+    }
+    build_pending(context, sequencer)
+}
+
+fn build_pending(context: &RpcContext, sequencer: &Sequencer) -> Result<BlockAndState, RpcError> {
     let attributes = sequencer.next_attributes();
     let mut candidates = context.chain.pool().lock().best(attributes.gas_limit);
     candidates.truncate(limits::MAX_PENDING_BLOCK_TRANSACTIONS);
-    let built = context.chain.preview(&attributes, &candidates)?;
-    let ancestors = context.chain.view_after(head.block.height())?.ancestors;
-    let view = BlockView { state: StateAt::Recent(built.processed.state), ancestors };
-    Ok(BlockAndState { block: built.processed.executed, view })
+    let Processed { executed, state, .. } = context.chain.preview(&attributes, &candidates)?.processed;
+    let ancestors = context.chain.ancestors(executed.height().saturating_sub(1));
+    Ok(BlockAndState { block: executed, view: BlockView { state: StateAt::Recent(state), ancestors } })
 }
 
 /// geth's words for a block that is not there.

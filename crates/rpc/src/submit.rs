@@ -5,17 +5,22 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::{EthereumTxEnvelope, TxEip4844, TxEip4844WithSidecar, transaction::SignerRecoverable};
+use alloy_consensus::{
+    EthereumTxEnvelope, Transaction as _, TxEip4844, TxEip4844WithSidecar, transaction::SignerRecoverable,
+};
 use alloy_eips::{eip2718::Decodable2718, eip7594::BlobTransactionSidecarVariant};
-use alloy_primitives::{B256, hex};
-use braid_pool::{Inserted, Pool, PoolConfig, PoolRules, sidecar_for_fork};
-use braid_types::{RecoveredTx, Transaction, limits};
+use alloy_primitives::{B256, U256, hex};
+use braid_pool::{Inserted, Pool, PoolConfig, PoolRules, Rejection, sidecar_for_fork};
+use braid_types::{Fork, RecoveredTx, Transaction, limits};
 use rayon::prelude::*;
 
 use crate::{context::RpcContext, error::RpcError};
 
 /// EIP-2718 type of blob transactions.
 const BLOB_TYPE: u8 = 3;
+
+/// The last fork that takes sidecars of version 0 as they are.
+const LAST_WITH_OLD_SIDECARS: Fork = Fork::Prague;
 
 /// A blob transaction as clients send it.
 type WithSidecar = EthereumTxEnvelope<TxEip4844WithSidecar<BlobTransactionSidecarVariant>>;
@@ -94,11 +99,33 @@ impl RpcContext {
     fn prepare(&self, text: &str, rules: &PoolRules, config: &PoolConfig) -> Result<Submission, RpcError> {
         let mut submission = decode(text)?;
         if let Some(sidecar) = submission.sidecar.take() {
+            let transaction = &submission.transaction;
+            check_terms(rules, config, transaction)?;
+            self.check_sender(transaction)?;
+            if !sidecar.is_eip7594() && rules.fork > LAST_WITH_OLD_SIDECARS {
+                check_old_sidecar(rules, config, transaction, &sidecar)?;
+            }
             let sidecar = sidecar_for_fork(rules.fork, Arc::unwrap_or_clone(sidecar))?;
             submission.sidecar = Some(Arc::new(sidecar));
         }
         Pool::check(rules, config, &submission.transaction, submission.sidecar.as_deref())?;
         Ok(submission)
+    }
+
+    /// What the pool refuses for the sender's sake when it inserts a transaction, said before blobs cost any work.
+    fn check_sender(&self, transaction: &RecoveredTx) -> Result<(), Rejection> {
+        if self.chain.pool().lock().get(*transaction.tx_hash()).is_some() {
+            return Err(Rejection::AlreadyKnown);
+        }
+        let account = self.head().state.account(transaction.signer()).unwrap_or_default();
+        if transaction.nonce() < account.nonce {
+            return Err(Rejection::NonceTooLow { state: account.nonce, transaction: transaction.nonce() });
+        }
+        let cost = most_charged(transaction).ok_or(Rejection::CostOverflow)?;
+        if cost > account.balance {
+            return Err(Rejection::InsufficientFunds { balance: account.balance, cost });
+        }
+        Ok(())
     }
 
     fn announce(&self, inserted: Vec<RecoveredTx>) {
@@ -116,6 +143,36 @@ impl RpcContext {
             }
         }
     }
+}
+
+/// The pool's checks that need no blobs, their number among them.
+fn check_terms(rules: &PoolRules, config: &PoolConfig, transaction: &RecoveredTx) -> Result<(), Rejection> {
+    match Pool::check(rules, config, transaction, None) {
+        // The last of them.
+        Err(Rejection::MissingSidecar) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Commitments and proofs of a sidecar of version 0. Proofs for cells are computed from the blobs alone, so that a wrong
+/// proof would not be noticed afterwards.
+fn check_old_sidecar(
+    rules: &PoolRules,
+    config: &PoolConfig,
+    transaction: &RecoveredTx,
+    sidecar: &BlobTransactionSidecarVariant,
+) -> Result<(), Rejection> {
+    let rules = PoolRules { fork: LAST_WITH_OLD_SIDECARS, ..rules.clone() };
+    Pool::check(&rules, config, transaction, Some(sidecar))
+}
+
+/// The most wei a sender can be charged; `None` if that exceeds 256 bits.
+fn most_charged(transaction: &RecoveredTx) -> Option<U256> {
+    let product = |amount: u64, price: u128| U256::from(amount) * U256::from(price);
+    let gas = product(transaction.gas_limit(), transaction.max_fee_per_gas());
+    let blob_gas = transaction.blob_gas_used().unwrap_or_default();
+    let blobs = product(blob_gas, transaction.max_fee_per_blob_gas().unwrap_or_default());
+    gas.checked_add(blobs)?.checked_add(transaction.value())
 }
 
 /// A signed transaction from the hex text a client sends, with its sender.

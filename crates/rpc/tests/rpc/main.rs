@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what a test cannot do without fails it")]
 
 mod accounts;
+mod blobs;
 mod calls;
 mod dev_methods;
 mod fees;

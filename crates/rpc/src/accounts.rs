@@ -80,6 +80,7 @@ async fn send(context: Arc<RpcContext>, request: TransactionRequest) -> Result<B
     let commits = context.events.committed.subscribe();
     let submitter = Arc::clone(&context);
     let submit = move || {
+        let _choosing = request.nonce.is_none().then(|| submitter.choosing_nonce.lock());
         let Submission { transaction, sidecar } = prepare(&submitter, request)?;
         submitter.check(&transaction, sidecar.as_deref())?;
         submitter.submit(Arc::clone(&transaction), sidecar)?;

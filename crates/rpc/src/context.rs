@@ -21,8 +21,11 @@ use tokio::sync::broadcast;
 
 use crate::{eth::fees::SuggestedTip, filters::FilterStore};
 
-/// Events a slow subscriber may lag behind before it loses the oldest.
-const EVENT_BUFFER: usize = 4_096;
+/// Changes of the head a slow subscriber may lag behind before it loses the oldest. Each holds whole blocks.
+const COMMITTED_BUFFER: usize = 128;
+
+/// Pending transactions a slow subscriber may lag behind before it loses the oldest.
+const PENDING_BUFFER: usize = 4_096;
 
 /// Limits and what the server says about itself.
 #[derive(Clone, Debug)]
@@ -164,7 +167,7 @@ pub struct Events {
 
 impl Default for Events {
     fn default() -> Self {
-        Self { committed: broadcast::channel(EVENT_BUFFER).0, pending: broadcast::channel(EVENT_BUFFER).0 }
+        Self { committed: broadcast::channel(COMMITTED_BUFFER).0, pending: broadcast::channel(PENDING_BUFFER).0 }
     }
 }
 
@@ -202,6 +205,8 @@ pub struct RpcContext {
     pub filters: Arc<FilterStore>,
     /// Snapshots of a development node.
     pub snapshots: Mutex<Snapshots>,
+    /// Held from the choice of a nonce until the transaction is in the pool, so that no two get the same.
+    pub(crate) choosing_nonce: Mutex<()>,
     /// The tip suggested at the head, once somebody asked.
     pub(crate) suggested_tip: Mutex<SuggestedTip>,
 }
@@ -231,7 +236,7 @@ impl RpcContext {
             // An error says that nobody listens.
             let _ = committed.send(Arc::new(change.clone()));
         });
-        let (impersonation, snapshots, suggested_tip) = Default::default();
+        let (impersonation, snapshots, choosing_nonce, suggested_tip) = Default::default();
         Arc::new(Self {
             chain,
             sequencer,
@@ -242,6 +247,7 @@ impl RpcContext {
             events,
             filters,
             snapshots,
+            choosing_nonce,
             suggested_tip,
         })
     }

@@ -50,6 +50,13 @@ fn sequencer(context: &RpcContext) -> Result<&Sequencer, RpcError> {
     context.sequencer.as_deref().ok_or_else(|| RpcError::server("this node does not make blocks"))
 }
 
+/// Lets blocks be made of transactions that a change of the chain has just made executable.
+fn wake(context: &RpcContext) {
+    if let Some(sequencer) = &context.sequencer {
+        sequencer.notify();
+    }
+}
+
 /// The refusal of everything that would need another chain to read from.
 fn no_forking() -> RpcError {
     RpcError::server("forking another chain is not supported")

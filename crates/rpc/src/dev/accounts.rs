@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_rpc_types_eth::TransactionRequest;
 use braid_types::{
     StateChanges,
     changes::{AccountChange, AccountState},
@@ -12,7 +13,7 @@ use revm::bytecode::Bytecode;
 
 use super::{
     argument::{Big, Number},
-    offer,
+    offer, wake,
 };
 use crate::{
     accounts::prepare_unsigned,
@@ -69,6 +70,7 @@ fn write(
         changes.accounts.insert(address, change);
         changes
     })?;
+    wake(context);
     Ok(())
 }
 
@@ -129,7 +131,9 @@ fn send_unsigned(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result
     if !context.is_dev() {
         return Err(RpcError::method_not_found("eth_sendUnsignedTransaction"));
     }
-    let Submission { transaction, sidecar } = prepare_unsigned(context, arguments.required(0)?)?;
+    let request: TransactionRequest = arguments.required(0)?;
+    let _choosing = request.nonce.is_none().then(|| context.choosing_nonce.lock());
+    let Submission { transaction, sidecar } = prepare_unsigned(context, request)?;
     context.check(&transaction, sidecar.as_deref())?;
     context.submit(transaction, sidecar)
 }

@@ -68,24 +68,37 @@ async fn subscribe(
             return Ok(());
         }
     };
-    // Listen before the client learns its id, so that it misses nothing after that.
-    let (commits, transactions) = (context.events.committed.subscribe(), context.events.pending.subscribe());
-    let sink = pending.accept().await?;
+    // Listen before the client learns its id, so that it misses nothing after that; and only to what is forwarded, since
+    // a channel keeps what a listener has not read.
+    let (committed, transactions) = (&context.events.committed, &context.events.pending);
     match topic {
-        Topic::NewHeads => forward(&sink, commits, |commit: &Committed| heads(commit)).await,
-        Topic::Logs(filter) => forward(&sink, commits, |commit| commit_logs(commit, &filter)).await,
-        Topic::PendingHashes => forward(&sink, transactions, |tx: &RecoveredTx| vec![*tx.tx_hash()]).await,
+        Topic::NewHeads => forward(pending, committed.subscribe(), |commit: &Committed| heads(commit)).await,
+        Topic::Logs(filter) => forward(pending, committed.subscribe(), |commit| commit_logs(commit, &filter)).await,
+        Topic::PendingHashes => forward(pending, transactions.subscribe(), |tx| vec![*tx.tx_hash()]).await,
         Topic::PendingTransactions => {
-            forward(&sink, transactions, |tx: &RecoveredTx| vec![convert::transaction(tx, None)]).await
+            forward(pending, transactions.subscribe(), |tx| vec![convert::transaction(tx, None)]).await
         }
         // A lone node is always in sync; the subscription stays silent, as geth's does when nothing changes.
-        Topic::Syncing => sink.closed().await,
+        Topic::Syncing => {
+            pending.accept().await?.closed().await;
+            Ok(())
+        }
     }
+}
+
+/// Accepts a subscription, and sends what `show` makes of each event until the client goes.
+async fn forward<E: Clone + Shown, R: Serialize>(
+    pending: PendingSubscriptionSink,
+    events: Receiver<E>,
+    show: impl Fn(&E::Target) -> Vec<R>,
+) -> SubscriptionResult {
+    let sink = pending.accept().await?;
+    send_events(&sink, events, show).await;
     Ok(())
 }
 
-/// Sends what `show` makes of each event, until the client goes. A client that is too slow loses events, not the node.
-async fn forward<E: Clone + Shown, R: Serialize>(
+/// A client that is too slow loses events, not the node.
+async fn send_events<E: Clone + Shown, R: Serialize>(
     sink: &SubscriptionSink,
     mut events: Receiver<E>,
     show: impl Fn(&E::Target) -> Vec<R>,

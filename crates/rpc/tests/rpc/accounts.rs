@@ -1,5 +1,7 @@
 //! Transactions and messages that the node signs.
 
+use std::sync::Arc;
+
 use alloy_primitives::{Address, Signature, hex};
 use braid_chain::Mining;
 use serde_json::{Value, json};
@@ -16,6 +18,23 @@ async fn a_sent_transaction_has_its_receipt_when_blocks_are_made_at_once() {
     assert_eq!(node.call("eth_getBalance", json!([RECIPIENT])).await, "0x7");
     let stranger = node.refused("eth_sendTransaction", json!([{ "from": RECIPIENT, "to": RECIPIENT }])).await;
     assert_eq!(stranger, (-32000, "unknown account".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_sent_at_once_get_nonces_of_their_own() {
+    let node = Arc::new(Node::start(Mining::Manual));
+    let mut sent = tokio::task::JoinSet::new();
+    for number in 0..32 {
+        let node = Arc::clone(&node);
+        let method = if number % 2 == 0 { "eth_sendTransaction" } else { "eth_sendUnsignedTransaction" };
+        sent.spawn(async move {
+            let request = json!([{ "from": signer(1).address(), "to": RECIPIENT, "value": "0x7" }]);
+            node.call(method, request).await
+        });
+    }
+    sent.join_all().await;
+    let status = node.call("txpool_status", json!([])).await;
+    assert_eq!((&status["pending"], &status["queued"]), (&json!("0x20"), &json!("0x0")));
 }
 
 #[tokio::test]

@@ -141,6 +141,9 @@ async fn subscribers_hear_of_heads_logs_and_pending_transactions() {
     assert_eq!(heard[&full]["hash"], hash);
     socket.send(&request(2, "eth_unsubscribe", &json!([heads])));
     assert_eq!(socket.receive()["result"], true);
+    let events = &node.context.events;
+    let listeners = (events.committed.receiver_count(), events.pending.receiver_count());
+    assert!(listeners.0 <= 2 && listeners.1 == 2, "{listeners:?} hold back what they do not read");
     socket.send(&request(3, "eth_subscribe", &json!(["nonsense"])));
     assert_eq!(socket.receive()["error"]["code"], -32602);
     socket.send(&request(4, "eth_chainId", &json!([])));

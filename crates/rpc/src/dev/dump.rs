@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     accounts::check_code,
     argument::{Big, Number},
-    offer,
+    offer, wake,
 };
 use crate::{
     context::RpcContext,
@@ -96,6 +96,7 @@ fn load_state(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<bo
     let load: Load = serde_json::from_slice(&decompress(&text)?)
         .map_err(|error| RpcError::invalid_params(format!("state is not readable: {error}")))?;
     context.chain.override_state(&changes(load)?)?;
+    wake(context);
     Ok(true)
 }
 

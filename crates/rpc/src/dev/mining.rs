@@ -8,7 +8,7 @@ use braid_types::{Fork, limits};
 use jsonrpsee::core::RegisterMethodError;
 use serde::Deserialize;
 
-use super::{argument::Number, offer, sequencer};
+use super::{argument::Number, offer, sequencer, wake};
 use crate::{
     context::RpcContext,
     error::RpcError,
@@ -76,17 +76,22 @@ fn make(context: &RpcContext, blocks: u64, interval_s: Option<u64>) -> Result<()
     if blocks > most {
         return Err(RpcError::invalid_params(format!("at most {most} blocks can be mined at once")));
     }
+    if let Some(interval_s) = interval_s {
+        check_advance(context, blocks.saturating_mul(interval_s))?;
+    }
     sequencer(context)?.mine(blocks, interval_s)?;
     Ok(())
 }
 
 fn increase_time(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<i64, RpcError> {
     let Number(seconds) = arguments.required(0)?;
+    check_advance(context, seconds)?;
     Ok(sequencer(context)?.increase_time(seconds))
 }
 
 fn set_time(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<i64, RpcError> {
     let Number(timestamp) = arguments.required(0)?;
+    check_timestamp(timestamp)?;
     Ok(sequencer(context)?.set_time(timestamp))
 }
 
@@ -96,14 +101,31 @@ fn set_next_timestamp(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> R
 }
 
 fn next_timestamp(context: &RpcContext, timestamp: u64) -> Result<(), RpcError> {
+    check_timestamp(timestamp)?;
     sequencer(context)?.set_next_timestamp(timestamp).map_err(|head| {
         let earlier = "is lower than or equal to previous block's timestamp";
         RpcError::server(format!("Timestamp {timestamp} {earlier} {head}"))
     })
 }
 
+/// Refuses a time stamp beyond what this chain's clock shows, and what clients can hold in a double.
+fn check_timestamp(timestamp: u64) -> Result<(), RpcError> {
+    let latest = limits::MAX_TIMESTAMP_S;
+    if timestamp > latest {
+        return Err(RpcError::invalid_params(format!("timestamp {timestamp} exceeds the latest possible, {latest}")));
+    }
+    Ok(())
+}
+
+/// Refuses to go on from the next block's time by seconds that lead beyond the latest possible.
+fn check_advance(context: &RpcContext, seconds: u64) -> Result<(), RpcError> {
+    let next = sequencer(context)?.next_attributes().timestamp;
+    check_timestamp(next.saturating_add(seconds))
+}
+
 fn set_timestamp_interval(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<(), RpcError> {
     let Number(seconds) = arguments.required(0)?;
+    check_advance(context, seconds)?;
     sequencer(context)?.set_timestamp_interval(Some(seconds));
     Ok(())
 }
@@ -147,12 +169,14 @@ fn set_gas_limit(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result
         return Err(RpcError::invalid_params("Block gas limit must be greater than 0"));
     }
     sequencer(context)?.set_gas_limit(gas_limit);
+    wake(context);
     Ok(true)
 }
 
 fn set_base_fee(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<(), RpcError> {
     let Number(base_fee) = arguments.required(0)?;
     sequencer(context)?.set_next_base_fee(base_fee);
+    wake(context);
     Ok(())
 }
 

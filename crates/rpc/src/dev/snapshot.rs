@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{
     argument::{Big, Number},
-    no_forking, offer, sequencer,
+    no_forking, offer, sequencer, wake,
 };
 use crate::{
     context::{RpcContext, Snapshot},
@@ -62,6 +62,7 @@ fn revert(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<bool, 
     let sequencer = sequencer(context)?;
     context.chain.rollback(snapshot.height, Some(snapshot.state))?;
     sequencer.set_time(snapshot.timestamp);
+    wake(context);
     Ok(true)
 }
 
@@ -81,6 +82,7 @@ fn rollback(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<(), 
     let height = head.checked_sub(depth).ok_or_else(too_deep)?;
     if depth > 0 {
         go_back(context, height, None)?;
+        wake(context);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use alloy_primitives::{B256, TxKind, U256};
 use braid_chain::Mining;
 use braid_rpc::RpcOptions;
+use braid_types::limits::MAX_TIMESTAMP_S;
 use serde_json::{Value, json};
 
 use crate::kit::{Node, RECIPIENT, raw_transaction, signer};
@@ -85,6 +86,54 @@ async fn blocks_are_mined_with_the_time_that_was_asked_for() {
     assert_eq!(code, -32000);
     assert!(message.starts_with("Timestamp 1 is lower than or equal to previous block's timestamp"), "{message}");
     assert_eq!(node.refused("anvil_mine", json!(["0xffffffffffffffff"])).await.0, -32602);
+}
+
+#[tokio::test]
+async fn time_ends_before_clients_lose_count() {
+    let node = Node::start(Mining::Manual);
+    let latest = MAX_TIMESTAMP_S;
+    for (method, params) in [
+        ("evm_setNextBlockTimestamp", json!([latest + 1])),
+        ("evm_mine", json!([latest + 1])),
+        ("evm_mine", json!([{ "timestamp": "0xffffffffffffffff" }])),
+        ("evm_setTime", json!([latest + 1])),
+        ("evm_increaseTime", json!([latest])),
+        ("anvil_mine", json!([2, latest])),
+        ("anvil_setBlockTimestampInterval", json!([u64::MAX])),
+    ] {
+        let (code, message) = node.refused(method, params).await;
+        assert_eq!(code, -32602, "{method}: {message}");
+    }
+    assert_eq!(node.call("eth_blockNumber", json!([])).await, "0x0");
+    node.call("evm_setNextBlockTimestamp", json!([latest - 1])).await;
+    node.mine();
+    let block = node.call("eth_getBlockByNumber", json!(["latest", false])).await;
+    assert_eq!(block["timestamp"], json!(format!("{:#x}", latest - 1)));
+}
+
+#[tokio::test]
+async fn what_becomes_executable_is_mined_at_once() {
+    let node = Node::start(Mining::Auto);
+    let mined = async |hash: &Value| {
+        for _ in 0..500 {
+            let receipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
+            if receipt != Value::Null {
+                return true;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        false
+    };
+    let early = raw_transaction(1, 5, TxKind::Call(RECIPIENT), vec![]);
+    let early = node.call("eth_sendRawTransaction", json!([early])).await;
+    assert_eq!(node.call("eth_getTransactionReceipt", json!([early])).await, Value::Null);
+    node.call("anvil_setNonce", json!([signer(1).address(), 5])).await;
+    assert!(mined(&early).await);
+    let cheap = json!([{ "from": signer(2).address(), "to": RECIPIENT, "gasPrice": "0x1", "gas": "0x5208" }]);
+    let cheap = node.call("eth_sendTransaction", cheap).await;
+    assert_eq!(node.call("eth_getTransactionReceipt", json!([cheap])).await, Value::Null);
+    node.call("anvil_setNextBlockBaseFeePerGas", json!(["0x1"])).await;
+    assert!(mined(&cheap).await);
 }
 
 #[tokio::test]

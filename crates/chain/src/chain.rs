@@ -15,8 +15,10 @@ use std::{
 };
 
 use alloy_consensus::Header;
+use alloy_eips::{eip7002, eip7251};
 use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256};
+use alloy_trie::KECCAK_EMPTY;
 use braid_exec::{BlockContext, Config, OnInvalid, Statistics};
 use braid_pool::{Pool, PoolConfig, PoolRules};
 use braid_state::{Head, State, StateAt, Store, StoreError, StoreOptions};
@@ -69,6 +71,9 @@ pub enum ChainError {
         /// Hash of the genesis found.
         found: B256,
     },
+    /// The genesis lacks a contract that every block of its fork calls.
+    #[error("genesis has no code at {0}, which every block calls since Prague (EIP-7002, EIP-7251)")]
+    MissingSystemContract(Address),
     /// The store holds blocks but not the genesis.
     #[error("data directory has no block at the genesis height {0}")]
     NoGenesis(Height),
@@ -217,7 +222,7 @@ impl Chain {
         BlockView { state: StateAt::Recent(head.state.clone()), ancestors: self.ancestors(head.block.height()) }
     }
 
-    /// Hashes of the blocks up to and including `newest`. A block that cannot be read has none.
+    /// Hashes of the blocks up to and including `newest`.
     pub fn ancestors(&self, newest: Height) -> Arc<dyn Ancestors> {
         Arc::new(StoredAncestors { store: Arc::clone(&self.store), newest })
     }
@@ -236,7 +241,7 @@ impl Chain {
         let ancestors = self.ancestors(head.block.height());
         let processed = process(&parent_of(&head), block, &self.spec, &ancestors, &self.config)?;
         let executed = Arc::clone(&processed.executed);
-        self.commit(processed, started.elapsed())?;
+        self.commit(processed, None, started.elapsed())?;
         Ok(executed)
     }
 
@@ -275,7 +280,7 @@ impl Chain {
         if !wanted(&built) {
             return Ok((built, false));
         }
-        self.commit(built.processed.clone(), started.elapsed())?;
+        self.commit(built.processed.clone(), attributes.base_fee, started.elapsed())?;
         Ok((built, true))
     }
 
@@ -332,6 +337,7 @@ impl Chain {
 
     /// Sets the gas limit of the blocks to come, which the pool admits for.
     pub fn set_gas_limit(&self, gas_limit: u64) {
+        let _writer = self.writer.lock();
         // Ordering: see gas_limit.
         self.gas_limit.store(gas_limit, Ordering::Relaxed);
         self.follow(&self.head().block, []);
@@ -344,17 +350,18 @@ impl Chain {
 
     /// Sets the base fee of the next block, once. Development nodes only.
     pub fn set_next_base_fee(&self, base_fee: u64) {
+        let _writer = self.writer.lock();
         *self.next_base_fee.lock() = Some(base_fee);
         self.follow(&self.head().block, []);
     }
 
-    /// Makes a processed block durable and visible.
-    fn commit(&self, processed: Processed, execution: Duration) -> Result<(), ChainError> {
+    /// Makes a processed block durable and visible. `base_fee` is the one that was set for it, if any.
+    fn commit(&self, processed: Processed, base_fee: Option<u64>, execution: Duration) -> Result<(), ChainError> {
         let Processed { executed, changes, state, statistics } = processed;
         let started = now();
         self.store.commit(Arc::clone(&executed), &changes, state)?;
         let timings = Timings { execution, commit: started.elapsed() };
-        *self.next_base_fee.lock() = None;
+        self.next_base_fee.lock().take_if(|next| Some(*next) == base_fee);
         self.follow(&executed, accounts_of(&changes));
         self.tell(&Committed { reverted: Vec::new(), added: vec![executed], statistics, timings });
         Ok(())
@@ -387,11 +394,11 @@ struct StoredAncestors {
 }
 
 impl Ancestors for StoredAncestors {
-    fn hash(&self, height: Height) -> Option<B256> {
+    fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
         if height > self.newest {
-            return None;
+            return Ok(None);
         }
-        self.store.hash(height).ok().flatten()
+        self.store.hash(height)
     }
 
     fn block(&self, height: Height) -> Option<(Header, Vec<Header>)> {
@@ -406,6 +413,7 @@ fn open_at_genesis(store: &Store, genesis: &Genesis, spec: &ChainSpec) -> Result
     let expected = block.header.hash_slow();
     let height = block.header.number;
     let Some(head) = store.head() else {
+        check_system_contracts(&block, &state, spec)?;
         let total_difficulty = block.header.difficulty;
         let executed = ExecutedBlock { hash: expected, block, receipts: Vec::new(), total_difficulty };
         return Ok(store.commit(Arc::new(executed), &changes, state)?);
@@ -415,6 +423,20 @@ fn open_at_genesis(store: &Store, genesis: &Genesis, spec: &ChainSpec) -> Result
         return Err(ChainError::OtherGenesis { expected, found });
     }
     Ok(head)
+}
+
+/// Without these contracts every block would be invalid.
+fn check_system_contracts(genesis: &Block, state: &State, spec: &ChainSpec) -> Result<(), ChainError> {
+    let header = &genesis.header;
+    if spec.fork_at(header.number, header.timestamp, header.difficulty) < Fork::Prague {
+        return Ok(());
+    }
+    let called = [eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS];
+    let has_code = |address| state.account(address).is_some_and(|account| account.code_hash != KECCAK_EMPTY);
+    match called.into_iter().find(|address| !has_code(*address)) {
+        None => Ok(()),
+        Some(address) => Err(ChainError::MissingSystemContract(address)),
+    }
 }
 
 fn parent_of(head: &Head) -> Parent {

@@ -47,6 +47,10 @@ fn header(genesis: &Genesis, fork: Fork, state_root: B256) -> Result<Header, Blo
     if genesis.gas_limit > i64::MAX.unsigned_abs() {
         return Err(BlockError::GenesisField { field: "gasLimit" });
     }
+    // There must be room for blocks above.
+    if genesis.number.is_some_and(|number| number > u64::from(u32::MAX)) {
+        return Err(BlockError::GenesisField { field: "number" });
+    }
     let is_cancun = fork >= Fork::Cancun;
     Ok(Header {
         parent_hash: genesis.parent_hash.unwrap_or_default(),

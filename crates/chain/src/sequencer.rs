@@ -10,7 +10,7 @@
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
-use braid_types::{ExecutedBlock, RecoveredTx};
+use braid_types::{ExecutedBlock, RecoveredTx, limits};
 use parking_lot::{Condvar, Mutex};
 use revm::context::result::InvalidTransaction;
 
@@ -174,7 +174,9 @@ impl Sequencer {
 
     /// Why the thread gave up, if it did: a block could not be stored, so nothing may follow it.
     pub fn failure(&self) -> Option<String> {
-        self.inner.wake.lock().failure.clone()
+        let stored = self.inner.wake.lock().failure.clone();
+        let has_ended = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        stored.or_else(|| has_ended.then(|| "the sequencer's thread panicked".to_owned()))
     }
 
     /// Changes when blocks are made.
@@ -227,6 +229,7 @@ impl Sequencer {
     /// Base fee of the next block, once.
     pub fn set_next_base_fee(&self, base_fee: u64) {
         self.chain().set_next_base_fee(base_fee);
+        self.notify();
     }
 
     /// Randomness of the next block, once.
@@ -237,6 +240,7 @@ impl Sequencer {
     /// Gas limit of blocks from now on.
     pub fn set_gas_limit(&self, gas_limit: u64) {
         self.chain().set_gas_limit(gas_limit);
+        self.notify();
     }
 
     /// Fee recipient from now on.
@@ -261,10 +265,16 @@ impl Inner {
                 Reason::Interval => self.make_block(|_| true).map(|_| ()),
                 Reason::Transactions => self.drain_pool(),
             };
-            if let Err(error) = outcome {
-                tracing::error!(%error, "block production stopped");
-                self.wake.lock().failure = Some(error.to_string());
-                return;
+            match outcome {
+                Ok(()) => {}
+                // Nothing may follow a block that could not be stored.
+                Err(error @ ChainError::Store(_)) => {
+                    tracing::error!(%error, "block production stopped");
+                    self.wake.lock().failure = Some(error.to_string());
+                    return;
+                }
+                // A block that cannot be built leaves the chain as it was; what waits may be in order again later.
+                Err(error) => tracing::error!(%error, "no block could be built"),
             }
         }
     }
@@ -304,8 +314,10 @@ impl Inner {
     /// Makes blocks until no executable transaction is left.
     fn drain_pool(&self) -> Result<(), ChainError> {
         while self.wake.lock().mining == Mining::Auto && self.chain.pool().lock().has_executable() {
-            let (_, committed) = self.make_block(|built| !built.processed.executed.receipts.is_empty())?;
-            if !committed {
+            let (built, committed) = self.make_block(|built| !built.processed.executed.receipts.is_empty())?;
+            // Others may come up once invalid ones are gone.
+            let has_dropped = built.skipped.iter().any(|(_, reason)| is_final(reason));
+            if !committed && !has_dropped {
                 break;
             }
         }
@@ -367,7 +379,7 @@ impl Settings {
         let after_interval = self.timestamp_interval_s.map(|seconds| parent.saturating_add(seconds));
         let chosen = self.next_timestamp.or(after_interval);
         let wanted = chosen.unwrap_or_else(|| now_ms.saturating_add_signed(self.offset_ms) / 1_000);
-        wanted.max(parent.saturating_add(1))
+        wanted.min(limits::MAX_TIMESTAMP_S).max(parent.saturating_add(1))
     }
 
     /// Forgets what held for one block, which was made with `timestamp`.
@@ -400,5 +412,6 @@ const fn is_final(reason: &InvalidTransaction) -> bool {
             | InvalidTransaction::NonceTooHigh { .. }
             | InvalidTransaction::TooManyBlobs { .. }
             | InvalidTransaction::GasPriceLessThanBasefee
+            | InvalidTransaction::BlobGasPriceGreaterThanMax { .. }
     )
 }

@@ -313,3 +313,48 @@ fn a_block_is_filled_by_what_transactions_use_not_by_their_limits() {
     let counts: Vec<_> = blocks.iter().map(|block| block.receipts.len()).collect();
     assert_eq!(counts, [2, 1], "the third finds 58,000 gas left, and waits for the next block");
 }
+
+#[test]
+fn a_genesis_without_its_system_contracts_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut genesis = genesis(Fork::Prague);
+    genesis.alloc.remove(&eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS);
+    let error = open(directory.path(), genesis).unwrap_err();
+    let missing = eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS;
+    assert!(matches!(error, ChainError::MissingSystemContract(address) if address == missing), "{error}");
+}
+
+#[test]
+fn a_block_that_cannot_be_built_does_not_end_the_sequencer() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = Arc::new(open(directory.path(), genesis(Fork::LATEST)).unwrap());
+    let (_, clock) = manual_clock(2_000_000);
+    let sequencer = sequencer(&chain, Mining::Auto, clock);
+    let contract = eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS;
+    let intact = chain.head().state.account(contract);
+    let set = |account| {
+        let change = AccountChange { account, ..AccountChange::default() };
+        StateChanges { accounts: [(contract, change)].into(), ..StateChanges::default() }
+    };
+    chain.override_state(&set(None)).unwrap();
+    insert(&chain, transfer(1, 0, 3));
+    sequencer.notify();
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!((chain.head().block.height(), sequencer.failure()), (0, None));
+    chain.override_state(&set(intact)).unwrap();
+    sequencer.notify();
+    wait_for(&chain, 1);
+    assert_eq!(balance(&chain, RECIPIENT), 3);
+}
+
+#[test]
+fn time_stamps_end_where_every_client_can_read_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = Arc::new(open(directory.path(), genesis(Fork::LATEST)).unwrap());
+    let (_, clock) = manual_clock(2_000_000);
+    let sequencer = sequencer(&chain, Mining::Manual, clock);
+    sequencer.set_next_timestamp(u64::MAX).unwrap();
+    let blocks = sequencer.mine(2, None).unwrap();
+    let last = braid_types::limits::MAX_TIMESTAMP_S;
+    assert_eq!(blocks.iter().map(|block| block.block.header.timestamp).collect::<Vec<_>>(), [last, last + 1]);
+}

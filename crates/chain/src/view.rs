@@ -19,7 +19,10 @@ use revm::{
 /// Answers BLOCKHASH: the hash of an ancestor, or `None` where there is no such block.
 pub trait Ancestors: Send + Sync {
     /// The hash of the ancestor at `height`.
-    fn hash(&self, height: Height) -> Option<B256>;
+    ///
+    /// # Errors
+    /// If it cannot be read. A block must then not be executed: it would see a hash of zero.
+    fn hash(&self, height: Height) -> Result<Option<B256>, StoreError>;
 
     /// Header and ommers of the ancestor at `height`, which the rules about ommers ask for. Without them a block with
     /// ommers is refused.
@@ -30,14 +33,14 @@ pub trait Ancestors: Send + Sync {
 }
 
 impl Ancestors for BTreeMap<Height, B256> {
-    fn hash(&self, height: Height) -> Option<B256> {
-        self.get(&height).copied()
+    fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
+        Ok(self.get(&height).copied())
     }
 }
 
 impl<F: Fn(Height) -> Option<B256> + Send + Sync> Ancestors for F {
-    fn hash(&self, height: Height) -> Option<B256> {
-        self(height)
+    fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
+        Ok(self(height))
     }
 }
 
@@ -87,7 +90,9 @@ impl DatabaseRef for BlockView {
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, ViewError> {
-        Ok(Bytecode::new_raw(self.state.code(code_hash)?))
+        let code = self.state.code(code_hash)?;
+        // Before London, code might begin with 0xef01 without being a delegation (EIP-3541 came later).
+        Ok(Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code)))
     }
 
     fn storage_ref(&self, address: Address, index: StorageKey) -> Result<StorageValue, ViewError> {
@@ -95,6 +100,6 @@ impl DatabaseRef for BlockView {
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, ViewError> {
-        Ok(self.ancestors.hash(number).unwrap_or_default())
+        Ok(self.ancestors.hash(number)?.unwrap_or_default())
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::keccak256;
-use braid_types::{BlockRef, Height};
+use braid_types::{BlockRef, Height, limits::MAX_PRUNED_HEIGHTS};
 use fjall::OwnedWriteBatch;
 
 use crate::{
@@ -44,13 +44,19 @@ impl Job {
         (!job.records.is_empty()).then_some(job)
     }
 
+    /// Heights to forget at most, so that a smaller history setting does not remove years in one batch.
+    fn most_pruned(&self) -> u64 {
+        MAX_PRUNED_HEIGHTS.saturating_add(self.records.len() as u64)
+    }
+
     /// What the flat store holds afterwards.
     fn checkpoint(&self, history: Option<u64>) -> Option<Checkpoint> {
         let last = self.records.last()?;
         let (_, state) = self.steps.last()?;
         let first = self.previous.map_or_else(|| self.records.first().map(|it| it.height), |it| Some(it.first))?;
         let wanted = history.map_or(first, |blocks| self.head.height.saturating_sub(blocks));
-        let history_from = wanted.max(self.previous.map_or(first, |it| it.history_from));
+        let before = self.previous.map_or(first, |it| it.history_from);
+        let history_from = wanted.min(before.saturating_add(self.most_pruned())).max(before);
         Some(Checkpoint { block: self.head, root: state.root(), sequence: last.sequence, history_from, first })
     }
 }

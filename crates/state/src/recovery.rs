@@ -44,7 +44,7 @@ pub(crate) struct Recovered {
 
 /// Opens `dir`, creating it if needed, and recovers to the newest durable record.
 pub(crate) fn recover(dir: &Path) -> Result<Recovered, StoreError> {
-    fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
+    create(dir)?;
     let lock = lock(dir)?;
     check_schema(dir)?;
     let flat = Arc::new(Flat::open(&dir.join("flat"))?);
@@ -52,10 +52,26 @@ pub(crate) fn recover(dir: &Path) -> Result<Recovered, StoreError> {
     let mut memory = read_checkpoint(&flat, &codes)?;
     let after = memory.checkpoint.map_or(0, |checkpoint| checkpoint.sequence);
     let (log, records) = Log::open(&dir.join("log"), after)?;
+    sync(dir)?;
     for record in records {
         replay(&mut memory, &codes, &record)?;
     }
     Ok(Recovered { lock, flat, codes, log, memory })
+}
+
+/// Creates the directory and makes its name durable.
+fn create(dir: &Path) -> Result<(), StoreError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync(parent.unwrap_or_else(|| Path::new(".")))
+}
+
+/// Makes what was created or renamed in a directory durable.
+fn sync(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", dir))
 }
 
 fn lock(dir: &Path) -> Result<File, StoreError> {
@@ -76,7 +92,7 @@ fn check_schema(dir: &Path) -> Result<(), StoreError> {
         let mut file = File::create(&path).map_err(StoreError::io("create", &path))?;
         let written = writeln!(file, "{SCHEMA_VERSION}").and_then(|()| file.sync_all());
         written.map_err(StoreError::io("write", &path))?;
-        return File::open(dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", dir));
+        return sync(dir);
     }
     let found = fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
     if found.trim() != SCHEMA_VERSION.to_string() {

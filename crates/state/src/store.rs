@@ -29,7 +29,7 @@ use crate::{
     codes::Codes,
     error::StoreError,
     flat::Flat,
-    log::Log,
+    log::{Log, LogError},
     memory::{Memory, Names, Pending},
     recovery::{Recovered, check_next, recover},
     state::State,
@@ -360,6 +360,9 @@ impl Shared {
         let mut writer = self.writer.lock();
         self.check_writable()?;
         let (block, new_block, state) = check(&self.memory.read())?;
+        if payload.len() > braid_types::limits::MAX_LOG_RECORD_SIZE_BYTES as usize {
+            return Err(LogError::TooLarge(payload.len()).into());
+        }
         self.codes.pin(&changes.codes);
         let sequence = writer.log.append(payload).map_err(|error| self.poison(error.into()))?;
         let bytes = payload.len() as u64;

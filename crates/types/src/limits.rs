@@ -100,3 +100,9 @@ pub const MAX_OTS_PAGE: usize = 1_000;
 /// Words of 32 bytes that one traced request may record: steps with their stacks and memories, and inputs of calls. Beyond it
 /// the answer would exceed [`MAX_RPC_RESPONSE_BYTES`] anyway.
 pub const MAX_TRACE_WORDS: usize = 8 * 1024 * 1024;
+
+/// Latest time stamp that a development node may be set to, in seconds: 2^53, the largest integer that every client's numbers hold.
+pub const MAX_TIMESTAMP_S: u64 = 1 << 53;
+
+/// Heights whose history one checkpoint forgets beyond those that it adds.
+pub const MAX_PRUNED_HEIGHTS: u64 = 4_096;

@@ -15,7 +15,7 @@ use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, U256};
 use braid_chain::{Ancestors, Parent, process};
 use braid_exec::Config;
-use braid_state::State;
+use braid_state::{State, StoreError};
 use braid_types::{Block, ChainSpec, Height};
 use clap::Args;
 use serde::Deserialize;
@@ -186,8 +186,8 @@ impl Line {
 }
 
 impl Ancestors for Line {
-    fn hash(&self, height: Height) -> Option<B256> {
-        self.0.get(&height).map(|link| link.hash)
+    fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
+        Ok(self.0.get(&height).map(|link| link.hash))
     }
 
     fn block(&self, height: Height) -> Option<(Header, Vec<Header>)> {

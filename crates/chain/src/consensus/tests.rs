@@ -10,6 +10,7 @@ use alloy_eips::{eip2718::Typed2718, eip4895::Withdrawal};
 use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_primitives::{Address, B64, B256, Bytes, Signature, TxKind, U256};
 use braid_exec::Config;
+use braid_state::StoreError;
 use braid_types::{
     Block, ChainSpec, Fork, Height, RecoveredTx, Transaction, TxIndex, block::impersonation_signature, fork::FORKS,
 };
@@ -32,8 +33,8 @@ const GENESIS_TIME: u64 = 1_000;
 struct Line(Vec<Block>);
 
 impl Ancestors for Line {
-    fn hash(&self, height: Height) -> Option<B256> {
-        self.block(height).map(|(header, _)| header.hash_slow())
+    fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
+        Ok(self.block(height).map(|(header, _)| header.hash_slow()))
     }
 
     fn block(&self, height: Height) -> Option<(Header, Vec<Header>)> {

@@ -181,7 +181,10 @@ pub fn changes() -> impl Strategy<Value = StateChanges> {
     })
 }
 
-/// Copies a data directory as a crash would leave it, without the zeros that end its log segments.
+/// Zeros kept behind a copied log segment: its last record may end in some of its own.
+const KEPT_ZEROS: usize = 64;
+
+/// Copies a data directory as a crash would leave it, without most of the zeros that end its log segments.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -190,7 +193,9 @@ pub fn copy(from: &Path, to: &Path) {
         if path.is_dir() {
             copy(&path, &target);
         } else if path.extension().is_some_and(|extension| extension == "log") {
-            std::fs::write(&target, trimmed(&path)).unwrap();
+            let mut bytes = trimmed(&path);
+            bytes.resize(bytes.len() + KEPT_ZEROS, 0);
+            std::fs::write(&target, bytes).unwrap();
         } else {
             std::fs::copy(&path, &target).unwrap();
         }

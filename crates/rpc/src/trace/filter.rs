@@ -2,27 +2,43 @@
 
 use std::sync::Arc;
 
+use alloy_eips::eip1898::LenientBlockNumberOrTag;
 use alloy_rpc_types_trace::{filter::TraceFilter, parity::LocalizedTransactionTrace};
-use braid_types::limits;
+use braid_types::{Height, limits};
 use jsonrpsee::core::RegisterMethodError;
+use serde_json::{Map, Value};
 
 use super::parity::block_traces;
 use crate::{
     context::RpcContext,
     error::RpcError,
-    method::{Arguments, Module, blocking},
+    method::{Arguments, Module, blocking, invalid_argument},
+    resolve,
 };
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     blocking(module, "trace_filter", 1, filter)
 }
 
+fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, RpcError> {
+    serde_json::from_value(value).map_err(|error| invalid_argument(0, &error.to_string()))
+}
+
+/// Takes a bound of the range, a number or a tag, out of the filter; `pending` is the head, for traces are of what happened.
+fn bound(context: &RpcContext, filter: &mut Map<String, Value>, name: &str) -> Result<Option<Height>, RpcError> {
+    let bound: Option<LenientBlockNumberOrTag> = filter.remove(name).map_or(Ok(None), parsed)?;
+    let head = || context.head().block.height();
+    Ok(bound.map(|number| resolve::height(context, number.into_inner()).unwrap_or_else(head)))
+}
+
 fn filter(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Vec<LocalizedTransactionTrace>, RpcError> {
-    let filter: TraceFilter = arguments.required(0)?;
+    let mut object: Map<String, Value> = arguments.required(0)?;
+    let (from, to) = (bound(context, &mut object, "fromBlock")?, bound(context, &mut object, "toBlock")?);
+    let filter: TraceFilter = parsed(Value::Object(object))?;
     let head = context.head().block.height();
     // The genesis has no transactions.
-    let from = filter.from_block.unwrap_or(1).max(1);
-    let to = filter.to_block.unwrap_or(head).min(head);
+    let from = from.unwrap_or(1).max(1);
+    let to = to.unwrap_or(head).min(head);
     if to.saturating_sub(from) >= limits::MAX_SEARCHED_BLOCKS {
         return Err(RpcError::limit(format!("range of more than {} blocks", limits::MAX_SEARCHED_BLOCKS)));
     }

@@ -10,7 +10,7 @@ mod transactions;
 use std::sync::Arc;
 
 use alloy_consensus::constants::KECCAK_EMPTY;
-use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_eips::{BlockId, eip1898::LenientBlockNumberOrTag};
 use alloy_primitives::Address;
 use jsonrpsee::core::RegisterMethodError;
 
@@ -33,8 +33,7 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     quick(module, "ots_getApiLevel", 0, |_, _| Ok(API_LEVEL))?;
     quick(module, "ots_hasCode", 2, has_code)?;
     quick(module, "erigon_getHeaderByNumber", 1, |context, arguments| {
-        let number: BlockNumberOrTag = arguments.required(0)?;
-        let block = resolve::block(context, number.into())?;
+        let block = resolve::block(context, numbered(arguments, 0)?)?;
         Ok(block.map(|block| convert::header(&block.block.header, block.hash)))
     })?;
     blocks::register(module)?;
@@ -42,9 +41,15 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     history::register(module)
 }
 
+/// The block that a number means, which the explorer sends as an integer and others as a hex string, or a tag.
+fn numbered(arguments: &Arguments<'_>, index: usize) -> Result<BlockId, RpcError> {
+    arguments.required::<LenientBlockNumberOrTag>(index).map(BlockId::from)
+}
+
 fn has_code(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<bool, RpcError> {
     let address: Address = arguments.required(0)?;
-    let id: Option<BlockId> = arguments.optional(1)?;
+    let is_integer = arguments.raw(1).is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()));
+    let id = if is_integer { Some(numbered(arguments, 1)?) } else { arguments.optional(1)? };
     let account = resolve::state(context, id)?.account(address)?;
     Ok(account.is_some_and(|account| account.code_hash != KECCAK_EMPTY))
 }

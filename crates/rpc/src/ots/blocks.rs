@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use alloy_consensus::Transaction as _;
-use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_eips::BlockId;
 use alloy_primitives::{B256, U256};
 use braid_types::{ExecutedBlock, limits};
 use jsonrpsee::core::RegisterMethodError;
 use serde_json::{Value, json};
 
+use super::numbered;
 use crate::{
     context::RpcContext,
     convert::{self, Detail, RpcReceipt},
@@ -18,10 +19,7 @@ use crate::{
 };
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
-    blocking(module, "ots_getBlockDetails", 1, |context, arguments| {
-        let number: BlockNumberOrTag = arguments.required(0)?;
-        details(context, number.into())
-    })?;
+    blocking(module, "ots_getBlockDetails", 1, |context, arguments| details(context, numbered(arguments, 0)?))?;
     blocking(module, "ots_getBlockDetailsByHash", 1, |context, arguments| {
         let hash: B256 = arguments.required(0)?;
         details(context, hash.into())
@@ -44,10 +42,10 @@ fn details(context: &RpcContext, id: BlockId) -> Result<Option<Value>, RpcError>
 
 /// One page of a block's transactions, counted from its end, with their receipts.
 fn transactions(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Option<Value>, RpcError> {
-    let number: BlockNumberOrTag = arguments.required(0)?;
+    let id = numbered(arguments, 0)?;
     let (page, size): (usize, usize) = (arguments.required(1)?, arguments.required(2)?);
     let size = page_size(size)?;
-    let Some(block) = resolve::block(context, number.into())? else { return Ok(None) };
+    let Some(block) = resolve::block(context, id)? else { return Ok(None) };
     let end = block.block.transactions.len().saturating_sub(page.saturating_mul(size));
     let range = end.saturating_sub(size)..end;
     let mut shown = block_json(&block, Detail::Full)?;

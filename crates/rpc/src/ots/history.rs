@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use alloy_consensus::constants::KECCAK_EMPTY;
+use alloy_eips::eip1898::LenientBlockNumberOrTag;
 use alloy_primitives::{Address, B256, U64};
 use braid_types::{ExecutedBlock, Height, changes::AccountState, limits};
 use jsonrpsee::core::RegisterMethodError;
@@ -21,7 +22,7 @@ use crate::{
     convert::{self, Place, RpcTransaction},
     error::RpcError,
     method::{Arguments, Module, blocking},
-    trace,
+    resolve, trace,
 };
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
@@ -58,7 +59,7 @@ struct Search {
 }
 
 fn search_before(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Page, RpcError> {
-    let (mut search, height) = Search::new(arguments)?;
+    let (mut search, height) = Search::new(context, arguments)?;
     let head = context.head().block.height();
     let first_page = height == 0 || height > head;
     let start = if first_page { head } else { height - 1 };
@@ -68,7 +69,7 @@ fn search_before(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result
 }
 
 fn search_after(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Page, RpcError> {
-    let (mut search, height) = Search::new(arguments)?;
+    let (mut search, height) = Search::new(context, arguments)?;
     let head = context.head().block.height();
     let start = if height == 0 { 0 } else { height.saturating_add(1) };
     let end = search.run(context, start..=head)?;
@@ -78,8 +79,12 @@ fn search_after(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<
 }
 
 impl Search {
-    fn new(arguments: &Arguments<'_>) -> Result<(Self, Height), RpcError> {
-        let (address, height): (Address, Height) = (arguments.required(0)?, arguments.required(1)?);
+    fn new(context: &RpcContext, arguments: &Arguments<'_>) -> Result<(Self, Height), RpcError> {
+        let address: Address = arguments.required(0)?;
+        let number: LenientBlockNumberOrTag = arguments.required(1)?;
+        // What is pending comes after the head.
+        let pending = || context.head().block.height().saturating_add(1);
+        let height = resolve::height(context, number.into_inner()).unwrap_or_else(pending);
         let size = page_size(arguments.required(2)?)?;
         Ok((Self { address, size, run_again: 0, found: Vec::new() }, height))
     }

@@ -104,6 +104,13 @@ async fn parity_traces_are_flat() {
     assert_eq!(found.as_array().unwrap().len(), 2, "its creation and its call");
     let second = node.call("trace_filter", json!([{ "toAddress": [logger], "after": 1, "count": 5 }])).await;
     assert_eq!(second.as_array().unwrap().len(), 1);
+    let between = |from: Value, to: Value| {
+        node.call("trace_filter", json!([{ "fromBlock": from, "toBlock": to, "toAddress": [logger] }]))
+    };
+    assert_eq!(between(json!("earliest"), json!("latest")).await, found);
+    assert_eq!(between(json!("0x1"), json!(2)).await, found);
+    assert_eq!(between(json!("earliest"), json!("earliest")).await, json!([]));
+    assert_eq!(between(json!("latest"), json!("pending")).await.as_array().unwrap().len(), 1);
     let called = node.call("trace_call", json!([{ "to": logger }, ["trace"], "latest"])).await;
     assert_eq!(called["trace"][0]["action"]["to"], logger);
 }
@@ -151,6 +158,29 @@ async fn otterscan_pages_through_an_address() {
     let header = node.call("erigon_getHeaderByNumber", json!(["0x1"])).await;
     assert_eq!(header["number"], "0x1");
     assert!(LOGGER_INIT.len() > 4);
+}
+
+#[tokio::test]
+async fn otterscan_may_number_blocks_as_it_likes() {
+    let node = Node::start(Mining::Manual);
+    let (logger, hash) = deployed_and_called(&node).await;
+    for genesis in [json!(0), json!("0x0"), json!("earliest")] {
+        assert_eq!(node.call("ots_getBlockDetails", json!([genesis])).await["block"]["number"], "0x0");
+        let page = node.call("ots_getBlockTransactions", json!([genesis, 0, 10])).await;
+        assert_eq!(page["fullblock"]["number"], "0x0");
+        assert_eq!(node.call("ots_hasCode", json!([logger, genesis])).await, false);
+        assert_eq!(node.call("erigon_getHeaderByNumber", json!([genesis])).await["number"], "0x0");
+    }
+    for head in [json!(2), json!("0x2"), json!("latest")] {
+        assert_eq!(node.call("ots_getBlockDetails", json!([head])).await["block"]["number"], "0x2");
+        assert_eq!(node.call("ots_hasCode", json!([logger, head])).await, true);
+        let before = node.call("ots_searchTransactionsBefore", json!([logger, head, 25])).await;
+        assert_eq!(before["txs"].as_array().unwrap().len(), 1, "{head}");
+        let after = node.call("ots_searchTransactionsAfter", json!([logger, head, 25])).await;
+        assert_eq!(after["txs"], json!([]), "{head}");
+    }
+    let after = node.call("ots_searchTransactionsAfter", json!([logger, "0x1", 25])).await;
+    assert_eq!(after["txs"][0]["hash"], hash);
 }
 
 #[tokio::test]

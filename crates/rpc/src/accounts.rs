@@ -98,9 +98,10 @@ async fn send(context: Arc<RpcContext>, request: TransactionRequest) -> Result<B
 /// Whether a transaction waits that will go into a block without anybody asking for one.
 fn is_due(context: &RpcContext, transaction: &RecoveredTx) -> bool {
     let is_auto = context.sequencer.as_ref().is_some_and(|sequencer| sequencer.mining() == Mining::Auto);
+    let pays = || transaction.max_fee_per_gas() >= u128::from(fees::next_base_fee(context));
     let follows = |next: u64| next > transaction.nonce();
     let next_nonce = || context.chain.pool().lock().next_nonce(transaction.signer());
-    is_auto && next_nonce().is_some_and(follows)
+    is_auto && pays() && next_nonce().is_some_and(follows)
 }
 
 /// A request, filled in and signed.

@@ -1,6 +1,6 @@
 //! Transactions and messages that the node signs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, Signature, hex};
 use braid_chain::Mining;
@@ -48,7 +48,8 @@ async fn an_impersonated_sender_needs_no_key() {
     assert_eq!((&transaction["from"], &transaction["blockNumber"]), (&json!(sender), &json!("0x1")));
     // A price below the base fee is not waited for: no block will take it soon.
     let cheap = json!([{ "from": sender, "to": RECIPIENT, "gasPrice": "0x1", "gas": "0x5208" }]);
-    let hash = node.call("eth_sendTransaction", cheap).await;
+    let at_once = Duration::from_secs(5);
+    let hash = tokio::time::timeout(at_once, node.call("eth_sendTransaction", cheap)).await.unwrap();
     assert_eq!(node.call("eth_getTransactionReceipt", json!([hash])).await, Value::Null);
     node.context.impersonation.clear();
     let stranger = node.refused("eth_sendTransaction", json!([{ "from": sender, "to": RECIPIENT }])).await;

@@ -1,8 +1,9 @@
 //! `braid export`: writes the blocks of a data directory to a file.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions, Permissions},
     io::{BufWriter, Write},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -30,7 +31,7 @@ pub(crate) struct ExportArgs {
     to: Option<Height>,
 }
 
-/// Runs the command. The file appears under its name when it is complete.
+/// Runs the command. A regular file appears under its name when it is complete.
 ///
 /// # Errors
 /// If the data directory cannot be used, lacks a block of the range, or the file cannot be written.
@@ -45,36 +46,100 @@ pub(crate) fn run(args: &ExportArgs) -> eyre::Result<()> {
     if args.from > to {
         bail!("there is no block from {} to {to}", args.from);
     }
-    write_file(&store, &args.file, args.from, to)
+    write_file(&args.file, |target| write_blocks(&store, target, args.from, to))
         .wrap_err_with(|| format!("failed to write {}", args.file.display()))?;
     println!("exported {} blocks, from {} to {to}", to - args.from + 1, args.from);
     Ok(())
 }
 
-fn write_file(store: &Store, file: &Path, from: Height, to: Height) -> eyre::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(folder)?;
+/// Writes what `write` gives to a file, packed if its name says so. A regular file is replaced when its successor is
+/// complete; a device, a pipe or what a symbolic link leads to is written into, for it must stay what it is.
+fn write_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> eyre::Result<()>) -> eyre::Result<()> {
     let is_gzip = file.extension().is_some_and(|extension| extension == "gz");
-    let target = BufWriter::new(temporary.as_file());
-    let target = if is_gzip {
-        let mut target = GzEncoder::new(target, Compression::default());
-        write_blocks(store, &mut target, from, to)?;
-        target.finish()?
-    } else {
-        let mut target = target;
-        write_blocks(store, &mut target, from, to)?;
-        target
-    };
-    let written: &File = target.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    written.sync_all()?;
+    if file.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        let target = OpenOptions::new().write(true).create(true).truncate(true).open(file)?;
+        return write_into(&target, is_gzip, write);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The umask takes from these what it takes from those of any new file.
+    let permissions = Permissions::from_mode(0o666);
+    let temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
+    write_into(temporary.as_file(), is_gzip, write)?;
     temporary.persist(file)?;
     Ok(())
 }
 
-fn write_blocks(store: &Store, target: &mut impl Write, from: Height, to: Height) -> eyre::Result<()> {
+fn write_into(file: &File, is_gzip: bool, write: impl FnOnce(&mut dyn Write) -> eyre::Result<()>) -> eyre::Result<()> {
+    let mut target = BufWriter::new(file);
+    if is_gzip {
+        let mut packed = GzEncoder::new(&mut target, Compression::default());
+        write(&mut packed)?;
+        packed.finish()?;
+    } else {
+        write(&mut target)?;
+    }
+    target.flush()?;
+    // Pipes and most devices cannot be synced.
+    if file.metadata()?.is_file() {
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
+fn write_blocks(store: &Store, target: &mut dyn Write, from: Height, to: Height) -> eyre::Result<()> {
     for height in from..=to {
         let executed = store.block(height)?.ok_or_else(|| eyre!("block {height} is not kept"))?;
         target.write_all(&codec::encode(&executed.block))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::FileTypeExt as _, process::Command};
+
+    use super::*;
+
+    fn write(file: &Path, text: &'static str) -> eyre::Result<()> {
+        write_file(file, |target| Ok(target.write_all(text.as_bytes())?))
+    }
+
+    #[test]
+    fn a_regular_file_is_replaced_only_by_a_whole_one_and_has_the_usual_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, usual) = (folder.path().join("chain.rlp"), folder.path().join("usual"));
+        write(&file, "longer than the second").unwrap();
+        write(&file, "second").unwrap();
+        let stopped = write_file(&file, |_| bail!("stopped half-way"));
+        assert_eq!(stopped.unwrap_err().to_string(), "stopped half-way");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "second");
+        fs::write(&usual, "").unwrap();
+        let mode = |file: &Path| fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode(&file), mode(&usual));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing temporary is left");
+    }
+
+    #[test]
+    fn a_symbolic_link_stays_and_its_target_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        for text in ["first, which is longer", "second"] {
+            write(&link, text).unwrap();
+            assert!(link.is_symlink());
+            assert_eq!(fs::read_to_string(&target).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_pipe_stays_and_passes_on_what_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let source = pipe.clone();
+        let reader = std::thread::spawn(move || fs::read_to_string(source).unwrap());
+        write(&pipe, "through").unwrap();
+        assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+        assert_eq!(reader.join().unwrap(), "through");
+    }
 }

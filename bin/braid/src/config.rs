@@ -17,7 +17,11 @@ use std::{
 };
 
 use braid_types::{Fork, limits};
-use clap::{ArgAction, Args, ValueEnum, builder::BoolishValueParser, value_parser};
+use clap::{
+    ArgAction, Args, ValueEnum,
+    builder::{BoolishValueParser, RangedU64ValueParser},
+    value_parser,
+};
 use serde::Serialize;
 
 use self::values::{Ether, ForkName, Seconds};
@@ -103,7 +107,7 @@ pub(crate) struct DevSettings {
     pub(crate) mnemonic: String,
 
     /// Requests in one JSON-RPC batch.
-    #[arg(long, env = "BRAID_RPC_MAX_BATCH", value_name = "N", default_value_t = limits::MAX_RPC_BATCH, help_heading = "Limits")]
+    #[arg(long, env = "BRAID_RPC_MAX_BATCH", value_name = "N", default_value_t = limits::MAX_RPC_BATCH, value_parser = value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) rpc_max_batch: u32,
     /// Bytes of a request body.
     #[arg(long, env = "BRAID_RPC_MAX_BODY_BYTES", value_name = "BYTES", default_value_t = limits::MAX_RPC_BODY_BYTES, help_heading = "Limits")]
@@ -112,7 +116,7 @@ pub(crate) struct DevSettings {
     #[arg(long, env = "BRAID_RPC_MAX_RESPONSE_BYTES", value_name = "BYTES", default_value_t = limits::MAX_RPC_RESPONSE_BYTES, help_heading = "Limits")]
     pub(crate) rpc_max_response_bytes: u32,
     /// Connections at a time.
-    #[arg(long, env = "BRAID_RPC_MAX_CONNECTIONS", value_name = "N", default_value_t = limits::MAX_RPC_CONNECTIONS, help_heading = "Limits")]
+    #[arg(long, env = "BRAID_RPC_MAX_CONNECTIONS", value_name = "N", default_value_t = limits::MAX_RPC_CONNECTIONS, value_parser = value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) rpc_max_connections: u32,
     /// Subscriptions of one WebSocket connection.
     #[arg(long, env = "BRAID_RPC_MAX_SUBSCRIPTIONS", value_name = "N", default_value_t = limits::MAX_RPC_SUBSCRIPTIONS_PER_CONNECTION, help_heading = "Limits")]
@@ -130,7 +134,7 @@ pub(crate) struct DevSettings {
     #[arg(long, env = "BRAID_RPC_MAX_FILTERS", value_name = "N", default_value_t = limits::MAX_FILTERS, help_heading = "Limits")]
     pub(crate) rpc_max_filters: usize,
     /// Transactions that may wait, over all senders.
-    #[arg(long, env = "BRAID_POOL_MAX_TRANSACTIONS", value_name = "N", default_value_t = limits::MAX_POOL_TRANSACTIONS, help_heading = "Limits")]
+    #[arg(long, env = "BRAID_POOL_MAX_TRANSACTIONS", value_name = "N", default_value_t = limits::MAX_POOL_TRANSACTIONS, value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_INTEGER), help_heading = "Limits")]
     pub(crate) pool_max_transactions: usize,
     /// Bytes of the transactions that wait.
     #[arg(long, env = "BRAID_POOL_MAX_BYTES", value_name = "BYTES", default_value_t = limits::MAX_POOL_SIZE_BYTES, help_heading = "Limits")]

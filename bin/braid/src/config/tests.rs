@@ -80,8 +80,16 @@ fn the_file_cannot_name_another_file() {
 
 #[test]
 fn a_bad_value_in_the_file_is_an_error_that_names_the_file() {
-    for text in ["port = 70000", "port = \"x\"", "block-time = 0", "mnemonic = \"test\"", "port = [1, 2]", "fork = {}"]
-    {
+    for text in [
+        "port = 70000",
+        "port = \"x\"",
+        "block-time = 0",
+        "mnemonic = \"test\"",
+        "port = [1, 2]",
+        "fork = {}",
+        "log-level = \"bogus\"",
+        "rpc-max-batch = 0",
+    ] {
         let file = file(text);
         let error = resolve_with(&["--config", path(&file)]).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{text}");
@@ -103,6 +111,13 @@ fn bad_flags_and_files_that_are_not_there_are_errors() {
         vec!["--chain-id", "0"],
         vec!["--threads", "0"],
         vec!["--log-level", "a=b=c"],
+        vec!["--log-level", "bogus"],
+        vec!["--log-level", ""],
+        vec!["--log-level", "info,braid_chain"],
+        vec!["--log-level", "info,braid_chain=loud"],
+        vec!["--rpc-max-connections", "0"],
+        vec!["--rpc-max-batch", "0"],
+        vec!["--pool-max-transactions", "0"],
         vec!["--config", "/nonexistent/braid.toml"],
         vec!["--no-mining", "--block-time", "1"],
         vec!["--genesis", "g.json", "--fork", "london"],
@@ -110,6 +125,15 @@ fn bad_flags_and_files_that_are_not_there_are_errors() {
     for args in bad {
         let error = resolve_with(&args).expect_err(&args.join(" "));
         assert_eq!(error.exit_code(), 2, "{args:?}");
+    }
+}
+
+#[test]
+fn a_log_level_is_a_level_or_directives_with_levels() {
+    for text in
+        ["off", "WARN", "info,braid_chain=debug", "braid_rpc=trace, error", "warn,braid_chain[block{height=1}]=debug"]
+    {
+        assert_eq!(resolve_with(&["--log-level", text]).unwrap().settings.log_level, text);
     }
 }
 

@@ -12,6 +12,7 @@ use alloy_signer_local::coins_bip39::{English, Mnemonic};
 use braid_types::{Fork, fork::FORKS};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Serialize, Serializer};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// An amount, written in ether with up to 18 decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,9 +111,16 @@ pub(crate) fn mnemonic(text: &str) -> Result<String, String> {
     }
 }
 
-/// Reads directives for [`tracing_subscriber::EnvFilter`], such as `info` or `warn,braid_chain=debug`.
+/// Reads directives for [`EnvFilter`], such as `info` or `warn,braid_chain=debug`. Each must name its level, for the filter
+/// would take a misspelt level for the name of a module.
 pub(crate) fn log_filter(text: &str) -> Result<String, String> {
-    match tracing_subscriber::EnvFilter::try_new(text) {
+    for directive in text.split(',') {
+        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level).trim();
+        if level.is_empty() || level.parse::<LevelFilter>().is_err() {
+            return Err(format!("{level:?} is not a level (off, error, warn, info, debug, trace)"));
+        }
+    }
+    match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),
     }

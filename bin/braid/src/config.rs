@@ -32,6 +32,11 @@ pub(crate) const TEST_MNEMONIC: &str = "test test test test test test test test 
 /// Largest whole number a setting may have, because TOML's are signed.
 const MAX_INTEGER: u64 = i64::MAX.unsigned_abs();
 
+/// A file that was named on the command line or in the configuration cannot be followed: the process exits with 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unusable(pub(crate) String);
+
 /// Every setting of `braid dev`.
 #[derive(Args, Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]

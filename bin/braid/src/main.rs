@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<config::Unusable>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -14,7 +14,10 @@ use alloy_genesis::Genesis;
 use eyre::{Context, bail, ensure};
 use tempfile::TempDir;
 
-use crate::config::layers::{REMEMBERED, Resolved};
+use crate::config::{
+    Unusable,
+    layers::{REMEMBERED, Resolved},
+};
 
 /// Name of the genesis file in a data directory.
 pub(crate) const GENESIS: &str = "genesis.json";
@@ -91,8 +94,24 @@ pub(crate) fn keep_genesis(dir: &Path, genesis: &Genesis) -> eyre::Result<()> {
 /// # Errors
 /// If it cannot be read or is malformed.
 pub(crate) fn read_genesis(path: &Path) -> eyre::Result<Genesis> {
-    let text = fs::read_to_string(path).wrap_err_with(|| format!("failed to read genesis {}", path.display()))?;
-    serde_json::from_str(&text).wrap_err_with(|| format!("{} is not a genesis", path.display()))
+    let text = fs::read(path).wrap_err_with(|| format!("failed to read genesis {}", path.display()))?;
+    Ok(parse_genesis(&text).map_err(|reason| Unusable(format!("{} is not a genesis: {reason}", path.display())))?)
+}
+
+/// Checks beyond the format what no chain can do without.
+fn parse_genesis(text: &[u8]) -> Result<Genesis, String> {
+    // As a list, the format would take the fields in the order of their declaration.
+    if !text.trim_ascii_start().starts_with(b"{") {
+        return Err("it is no JSON object".to_owned());
+    }
+    let genesis: Genesis = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    if genesis.gas_limit == 0 {
+        return Err("gasLimit is missing or 0".to_owned());
+    }
+    if genesis.config.chain_id == 0 {
+        return Err("chainId is 0".to_owned());
+    }
+    Ok(genesis)
 }
 
 fn check_same(stored: &Genesis, asked: Option<&Genesis>, resolved: &Resolved, path: &Path) -> eyre::Result<()> {
@@ -174,7 +193,7 @@ mod tests {
 
     fn genesis(chain_id: u64) -> Genesis {
         let config = braid_types::ChainSpec::at_fork(chain_id, braid_types::Fork::LATEST).config;
-        let genesis = Genesis { config, timestamp: 1_700_000_000, ..Genesis::default() };
+        let genesis = Genesis { config, timestamp: 1_700_000_000, gas_limit: 30_000_000, ..Genesis::default() };
         // As a file holds it.
         serde_json::from_str(&serde_json::to_string(&genesis).unwrap()).unwrap()
     }
@@ -208,6 +227,28 @@ mod tests {
         assert_eq!(with(&one).unwrap(), genesis(1));
         assert!(with(&two).unwrap_err().to_string().contains("another genesis"));
         assert!(with(&dir.path().join("missing.json")).unwrap_err().to_string().contains("missing.json"));
+    }
+
+    #[test]
+    fn a_genesis_without_what_a_chain_needs_is_refused() {
+        let bad = [
+            ("[]", "no JSON object"),
+            ("7", "no JSON object"),
+            ("{}", "gasLimit"),
+            (r#"{"gasLimit":"0x0"}"#, "gasLimit"),
+            (r#"{"gasLimit":"0x1c9c380","config":{"chainId":0}}"#, "chainId"),
+            (r#"{"gasLimit":"#, "EOF"),
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("genesis.json");
+        for (text, mention) in bad {
+            fs::write(&file, text).unwrap();
+            let error = read_genesis(&file).unwrap_err();
+            assert!(error.downcast_ref::<Unusable>().is_some(), "{text}");
+            assert!(error.to_string().contains(mention) && error.to_string().contains("genesis.json"), "{error}");
+        }
+        fs::write(&file, r#" {"gasLimit":"0x1c9c380","config":{"chainId":7}}"#).unwrap();
+        assert_eq!(read_genesis(&file).unwrap().config.chain_id, 7);
     }
 
     #[test]

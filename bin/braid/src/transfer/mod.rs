@@ -41,9 +41,7 @@ pub(crate) fn run(command: &TransferCommand) -> eyre::Result<ExitCode> {
 /// # Errors
 /// If the genesis cannot be read or followed, or the data directory cannot be used.
 pub(crate) fn open_chain(genesis: &Path, directory: &Path) -> eyre::Result<Chain> {
-    let shown = genesis.display();
-    let text = std::fs::read(genesis).wrap_err_with(|| format!("failed to read genesis {shown}"))?;
-    let genesis = serde_json::from_slice(&text).wrap_err_with(|| format!("{shown} is not a genesis"))?;
+    let genesis = crate::dev::data::read_genesis(genesis)?;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let options = ChainOptions {
         genesis,

@@ -22,7 +22,9 @@ use braid_types::{
     changes::{AccountChange, AccountState},
 };
 
-use crate::{Attributes, Chain, ChainError, ChainOptions, Clock, Mining, Sequencer, SequencerOptions};
+use crate::{
+    Attributes, Chain, ChainError, ChainOptions, Clock, Mining, Sequencer, SequencerOptions, genesis::system_contracts,
+};
 
 const CHAIN_ID: u64 = 31337;
 const GAS_LIMIT: u64 = 30_000_000;
@@ -38,13 +40,7 @@ fn genesis(fork: Fork) -> Genesis {
         let account = GenesisAccount { balance: U256::from(100 * ETHER), ..GenesisAccount::default() };
         (signer(number).address(), account)
     });
-    let system = [
-        (eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
-        (eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE),
-    ];
-    let contracts = system
-        .map(|(address, code)| (address, GenesisAccount { code: Some(code.clone()), ..GenesisAccount::default() }));
-    let alloc = accounts.chain(contracts).collect();
+    let alloc = accounts.chain(system_contracts(fork)).collect();
     let config = ChainSpec::at_fork(CHAIN_ID, fork).config;
     Genesis { config, gas_limit: GAS_LIMIT, timestamp: 1_000, alloc, ..Genesis::default() }
 }

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use alloy_eips::{eip2935, eip4788, eip7002, eip7251, eip7840::BlobParams};
-use alloy_genesis::{ChainConfig, Genesis, GenesisAccount};
+use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_primitives::{Address, Bytes, U256, address, bytes};
+use braid_chain::genesis::system_contracts;
 use braid_types::{ChainSpec, Fork};
 
 /// Base fee of the genesis block, in wei per gas.
@@ -43,10 +43,10 @@ impl DevGenesis {
     /// The genesis with `funded` accounts.
     pub(crate) fn build(&self, funded: &[Address]) -> Genesis {
         let account = || GenesisAccount { balance: self.balance, ..GenesisAccount::default() };
-        let mut alloc: BTreeMap<Address, GenesisAccount> = predeploys(self.fork).collect();
+        let mut alloc = predeploys(self.fork);
         alloc.extend(funded.iter().map(|&address| (address, account())));
         Genesis {
-            config: self.config(),
+            config: ChainSpec::at_fork(self.chain_id, self.fork).config,
             timestamp: self.timestamp,
             gas_limit: self.gas_limit,
             difficulty: if self.fork < Fork::Paris { U256::from(DIFFICULTY) } else { U256::ZERO },
@@ -55,36 +55,18 @@ impl DevGenesis {
             ..Genesis::default()
         }
     }
-
-    /// One fork from the start. Osaka has mainnet's newest blob parameters, those of its second parameter-only fork.
-    fn config(&self) -> ChainConfig {
-        let mut config = ChainSpec::at_fork(self.chain_id, self.fork).config;
-        if self.fork >= Fork::Osaka {
-            config.bpo2_time = Some(0);
-            config.blob_schedule.insert("bpo2".to_owned(), BlobParams::bpo2());
-        }
-        config
-    }
 }
 
 /// Contracts that are there from the start under `fork`.
-fn predeploys(fork: Fork) -> impl Iterator<Item = (Address, GenesisAccount)> {
-    let contracts = [
-        // CREATE2 came with Constantinople.
-        (Fork::Constantinople, DEPLOYMENT_PROXY, &DEPLOYMENT_PROXY_CODE),
-        (Fork::Cancun, eip4788::BEACON_ROOTS_ADDRESS, &eip4788::BEACON_ROOTS_CODE),
-        (Fork::Prague, eip2935::HISTORY_STORAGE_ADDRESS, &eip2935::HISTORY_STORAGE_CODE),
-        (Fork::Prague, eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
-        (
-            Fork::Prague,
-            eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
-            &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE,
-        ),
-    ];
-    contracts.into_iter().filter(move |(since, ..)| fork >= *since).map(|(_, address, code)| {
+fn predeploys(fork: Fork) -> BTreeMap<Address, GenesisAccount> {
+    let mut contracts = system_contracts(fork);
+    // CREATE2 came with Constantinople.
+    if fork >= Fork::Constantinople {
         // A contract begins with nonce 1 (EIP-161).
-        (address, GenesisAccount { nonce: Some(1), code: Some(code.clone()), ..GenesisAccount::default() })
-    })
+        let code = Some(DEPLOYMENT_PROXY_CODE.clone());
+        contracts.insert(DEPLOYMENT_PROXY, GenesisAccount { nonce: Some(1), code, ..GenesisAccount::default() });
+    }
+    contracts
 }
 
 #[cfg(test)]

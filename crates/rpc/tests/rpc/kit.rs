@@ -14,7 +14,9 @@ use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_network::TxSignerSync;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, hex};
 use alloy_signer_local::PrivateKeySigner;
-use braid_chain::{Chain, ChainOptions, Mining, Sequencer, SequencerOptions, state::StoreOptions};
+use braid_chain::{
+    Chain, ChainOptions, Mining, Sequencer, SequencerOptions, genesis::system_contracts, state::StoreOptions,
+};
 use braid_pool::PoolConfig;
 use braid_rpc::{DevAccounts, RpcContext, RpcOptions, ServerHandle, ServerOptions, method::Module, serve, server};
 use braid_types::{ChainSpec, Fork, Transaction};
@@ -112,7 +114,7 @@ fn open(directory: &std::path::Path) -> Chain {
         gas_limit: 30_000_000,
         timestamp: GENESIS_TIME,
         base_fee_per_gas: Some(1_000_000_000),
-        alloc: (1..=100).map(rich).chain(system_contracts()).collect(),
+        alloc: (1..=100).map(rich).chain(system_contracts(Fork::LATEST)).collect(),
         ..Genesis::default()
     };
     Chain::open(ChainOptions {
@@ -124,20 +126,6 @@ fn open(directory: &std::path::Path) -> Chain {
         is_dev: true,
     })
     .unwrap()
-}
-
-/// The contracts that blocks since Prague must call.
-fn system_contracts() -> impl Iterator<Item = (Address, GenesisAccount)> {
-    use alloy_eips::{eip2935, eip4788, eip7002, eip7251};
-    let contracts = [
-        (eip4788::BEACON_ROOTS_ADDRESS, eip4788::BEACON_ROOTS_CODE.clone()),
-        (eip2935::HISTORY_STORAGE_ADDRESS, eip2935::HISTORY_STORAGE_CODE.clone()),
-        (eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE.clone()),
-        (eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE.clone()),
-    ];
-    contracts.into_iter().map(|(address, code)| {
-        (address, GenesisAccount { nonce: Some(1), code: Some(code), ..GenesisAccount::default() })
-    })
 }
 
 /// A signed transaction, as `eth_sendRawTransaction` takes it.

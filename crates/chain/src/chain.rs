@@ -136,12 +136,7 @@ impl Chain {
         let spec = ChainSpec::from_config(&options.genesis.config)?;
         let store = Store::open(&options.directory, &options.store)?;
         let head = open_at_genesis(&store, &options.genesis, &spec)?;
-        let config = Config {
-            threads: options.threads,
-            on_invalid: OnInvalid::Fail,
-            per_transaction_changes: false,
-            allow_contract_senders: options.is_dev,
-        };
+        let config = Config { threads: options.threads, allow_contract_senders: options.is_dev, ..Config::default() };
         let gas_limit = head.block.block.header.gas_limit;
         let pool = Pool::new(options.pool, rules_after(&head.block, gas_limit, None, &spec));
         Ok(Self {

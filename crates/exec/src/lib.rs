@@ -30,6 +30,7 @@
 //! written so far), `system` (system calls and requests), [`evm`] (revm for one block), [`parts`] (phases one by one, for
 //! tracing and simulation).
 
+pub mod access_list;
 pub mod block;
 mod dao;
 mod deposits;
@@ -45,5 +46,7 @@ mod tests;
 
 pub use block::execute;
 pub use evm::{block_env, call_env, new_evm, transaction_env};
-pub use outcome::{BlockContext, BlockOutcome, Config, ExecError, Ommer, OnInvalid, Statistics};
+pub use outcome::{
+    AccessListUse, BlockContext, BlockOutcome, Config, Contention, ExecError, Ommer, OnInvalid, Statistics,
+};
 pub use parts::{after_transactions, before_transactions, execute_alone};

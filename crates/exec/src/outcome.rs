@@ -1,11 +1,18 @@
 //! What execution takes and gives.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
-use alloy_eips::{eip4895::Withdrawal, eip7685::Requests, eip7840::BlobParams};
+use alloy_eips::{
+    eip4895::Withdrawal,
+    eip7685::Requests,
+    eip7840::BlobParams,
+    eip7928::{BlockAccessList, BlockAccessListValidationError},
+};
 use alloy_primitives::{Address, B256, Bloom, U256};
 use braid_types::{Fork, Height, Receipt, StateChanges, TxIndex};
 use revm::context::result::InvalidTransaction;
+
+use crate::access_list::Difference;
 
 /// Everything about a block, apart from its transactions, that its execution depends on.
 #[derive(Clone, Debug)]
@@ -66,6 +73,8 @@ pub struct Config {
     pub per_transaction_changes: bool,
     /// Whether senders may have code and wrong nonces are still errors; development nodes impersonate contracts.
     pub allow_contract_senders: bool,
+    /// What to do about the block's access list.
+    pub access_list: AccessListUse,
 }
 
 impl Default for Config {
@@ -75,8 +84,21 @@ impl Default for Config {
             on_invalid: OnInvalid::Fail,
             per_transaction_changes: false,
             allow_contract_senders: false,
+            access_list: AccessListUse::Ignore,
         }
     }
+}
+
+/// What to do about a block's access list (EIP-7928); see [`access_list`](crate::access_list).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AccessListUse {
+    /// None is made.
+    #[default]
+    Ignore,
+    /// Make it: [`BlockOutcome::access_list`].
+    Produce,
+    /// The block came with one: make it, and stop with an error if execution produces another.
+    Given(Arc<BlockAccessList>),
 }
 
 /// What to do with a transaction that cannot be included.
@@ -110,15 +132,46 @@ pub struct BlockOutcome {
     /// One element for each included transaction if [`Config::per_transaction_changes`] is set, else empty. The first
     /// includes what happened before the transactions.
     pub transaction_changes: Vec<StateChanges>,
+    /// Everything the block accessed and changed, unless [`Config::access_list`] says to ignore it.
+    pub access_list: Option<BlockAccessList>,
     /// What the executor observed.
     pub statistics: Statistics,
 }
 
-/// What the executor observed; never part of consensus.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What the executor observed; never part of consensus. Two runs of one block may differ in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Transactions executed, repetitions included.
     pub executions: u64,
+    /// Executions ahead of the commit frontier, on inputs that were not final yet.
+    pub speculations: u64,
+    /// Speculations whose inputs turned out to be others when their turn to commit came.
+    pub conflicts: u64,
+    /// Transactions executed again after a conflict.
+    pub re_executions: u64,
+    /// Results with stale inputs that were patched by the difference instead of being executed again.
+    pub deltas: u64,
+    /// Blocks that were begun in parallel and executed again sequentially, because an invariant was broken: 0 or 1 for a
+    /// block.
+    pub fallbacks: u64,
+    /// Threads that took part, the caller's included.
+    pub threads: u64,
+    /// The locations that transactions contended for, the most contended first; at most
+    /// [`MAX_CONTENTIONS_PER_BLOCK`](braid_types::limits::MAX_CONTENTIONS_PER_BLOCK).
+    pub contended: Vec<Contention>,
+}
+
+/// How often transactions of a block met at one location.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contention {
+    /// The account.
+    pub address: Address,
+    /// The slot of its storage; `None`: its nonce, balance or code.
+    pub slot: Option<U256>,
+    /// Speculations that were invalid because of it.
+    pub conflicts: u64,
+    /// Results that were patched because of it.
+    pub deltas: u64,
 }
 
 /// Failed to execute a block.
@@ -146,6 +199,12 @@ pub enum ExecError<E: std::error::Error> {
     /// The EVM refused the block for a reason that lies in no transaction.
     #[error("the EVM refused the block: {0}")]
     Evm(String),
+    /// The access list that came with the block breaks the rules of its form.
+    #[error("the block's access list is malformed")]
+    AccessListForm(#[source] BlockAccessListValidationError),
+    /// The access list that came with the block is not the one that execution produces.
+    #[error("the block's access list is not what the block does: {0}")]
+    AccessList(Difference),
     /// State could not be read.
     #[error("failed to read state")]
     State(#[source] E),

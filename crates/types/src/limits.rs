@@ -106,3 +106,9 @@ pub const MAX_TIMESTAMP_S: u64 = 1 << 53;
 
 /// Heights whose history one checkpoint forgets beyond those that it adds.
 pub const MAX_PRUNED_HEIGHTS: u64 = 4_096;
+
+/// Contended locations that the statistics of one block name.
+pub const MAX_CONTENTIONS_PER_BLOCK: usize = 32;
+
+/// Bytes of an encoded access list of a block (EIP-7928) that are decoded.
+pub const MAX_ACCESS_LIST_SIZE_BYTES: usize = 64 * 1024 * 1024;

@@ -12,14 +12,15 @@ use std::{
 
 /// Folder of a crate, and the folders whose packages it may depend on. `rpc` reaches `exec` and `state` through what
 /// `chain` re-exports, so that there is one way in.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("crates/types", &[]),
     ("crates/exec", &["types"]),
     ("crates/state", &["types"]),
     ("crates/pool", &["types"]),
     ("crates/chain", &["types", "exec", "state", "pool"]),
     ("crates/rpc", &["types", "chain", "pool"]),
-    ("bin/braid", &["types", "exec", "state", "pool", "chain", "rpc"]),
+    ("crates/bench", &["types", "exec", "state", "chain"]),
+    ("bin/braid", &["types", "exec", "state", "pool", "chain", "rpc", "bench"]),
 ];
 
 /// Folders that are built or installed, not written.

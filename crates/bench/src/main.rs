@@ -1,0 +1,34 @@
+//! The command `braid-bench`.
+
+mod exec;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How fast Braid executes, beside the best plain loop over revm.
+#[derive(Debug, Parser)]
+#[command(name = "braid-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure the executor
+    Exec(exec::ExecArgs),
+    /// List the workloads
+    List,
+}
+
+fn main() -> eyre::Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Exec(args) => exec::run(&args),
+        Command::List => {
+            report::list()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What is measured: each workload sets up a world and makes the transactions of one block.
+//!
+//! Every transaction is valid and succeeds (or fails, where a workload is about that); this is checked. Slots that many
+//! transactions write are not zero before the block, as on a chain that has been in use.
+
+mod erc20;
+mod eth;
+
+use braid_types::RecoveredTx;
+
+use crate::{
+    measure::Sample,
+    world::{SetUpError, World},
+};
+
+/// A kind of block.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    /// What it is called on the command line and in reports.
+    pub name: &'static str,
+    /// What the transactions do.
+    pub about: &'static str,
+    /// Transactions of the block, unless another number is asked for.
+    pub transactions: usize,
+    /// Whether the transactions succeed.
+    succeeds: bool,
+    build: Build,
+}
+
+/// Sets up a world and makes so many transactions.
+type Build = fn(&mut World, usize) -> Result<Vec<RecoveredTx>, SetUpError>;
+
+impl Workload {
+    const fn new(name: &'static str, about: &'static str, transactions: usize, build: Build) -> Self {
+        Self { name, about, transactions, succeeds: true, build }
+    }
+
+    /// Builds the block and the state it runs on.
+    ///
+    /// # Errors
+    /// If the set-up fails, or the transactions do not end as they should.
+    pub fn sample(&self, transactions: Option<usize>) -> Result<Sample, SetUpError> {
+        let mut world = World::new();
+        let transactions = (self.build)(&mut world, transactions.unwrap_or(self.transactions))?;
+        world.check(&transactions, self.succeeds)?;
+        let context = world.context();
+        Ok(Sample { name: self.name.to_owned(), context, transactions, state: world.into_state() })
+    }
+}
+
+/// All workloads, in the order of reports.
+pub fn all() -> impl Iterator<Item = &'static Workload> {
+    eth::WORKLOADS.iter().chain(erc20::WORKLOADS)
+}
+
+/// The workload called `name`, or all whose name begins with it and a dash.
+pub fn find(name: &str) -> Vec<&'static Workload> {
+    if name == "all" {
+        return all().collect();
+    }
+    let exact: Vec<_> = all().filter(|workload| workload.name == name).collect();
+    if !exact.is_empty() {
+        return exact;
+    }
+    let begins = |workload: &&Workload| workload.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+    all().filter(begins).collect()
+}

@@ -72,7 +72,7 @@ impl<D: Database> Handler for CreationHandler<D> {
 }
 
 /// Begins a frame; returns its result if it ends at once.
-fn begin_frame<D: Database>(
+pub(crate) fn begin_frame<D: Database>(
     evm: &mut MainnetEvm<MainnetContext<D>>,
     init: FrameInit,
 ) -> Result<Option<FrameResult>, EVMError<D::Error>> {

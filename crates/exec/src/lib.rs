@@ -40,6 +40,7 @@ pub mod evm;
 pub mod outcome;
 mod overlay;
 pub mod parts;
+pub mod symbolic;
 mod system;
 #[cfg(test)]
 mod tests;

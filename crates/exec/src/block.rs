@@ -1,6 +1,7 @@
 //! Sequential execution of a block, behind the interface the parallel executor will have.
 
 use alloy_consensus::{Eip658Value, Receipt as ReceiptFields, ReceiptWithBloom, Transaction as _};
+use alloy_eips::eip7928::validate_block_access_list;
 use alloy_primitives::{B256, Bloom, Log, U256};
 use braid_types::{Fork, Receipt, RecoveredTx, StateChanges, TxIndex};
 use revm::{
@@ -13,10 +14,11 @@ use revm::{
 };
 
 use crate::{
+    access_list::{first_difference, index_after},
     dao,
     eip7610::CreationHandler,
     evm::{new_evm, transaction_env},
-    outcome::{BlockContext, BlockOutcome, Config, ExecError, OnInvalid},
+    outcome::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError, OnInvalid},
     overlay::Overlay,
     system,
 };
@@ -40,7 +42,11 @@ pub fn execute<S: DatabaseRef + Sync>(
     config: &Config,
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
     let removes_empty = block.fork >= Fork::SpuriousDragon;
-    let overlay = Overlay::new(state, removes_empty, config.per_transaction_changes);
+    let mut overlay = Overlay::new(state, removes_empty, config.per_transaction_changes);
+    check_form(&config.access_list, transactions.len())?;
+    if config.access_list != AccessListUse::Ignore {
+        overlay.record_accesses();
+    }
     let mut evm = new_evm(block, overlay);
     evm.ctx.cfg.disable_eip3607 = config.allow_contract_senders;
 
@@ -51,6 +57,7 @@ pub fn execute<S: DatabaseRef + Sync>(
     system::before_transactions(&mut evm, block)?;
     for (index, transaction) in (0..).map(TxIndex).zip(transactions) {
         outcome.statistics.executions += 1;
+        evm.ctx.db_mut().begin(index_after(outcome.receipts.len()));
         match execute_transaction(&mut evm, block, transaction, &outcome)? {
             Ok(result) => include(&mut outcome, block.fork, transaction, result, evm.ctx.db_mut().take_recorded()),
             Err(reason) => match config.on_invalid {
@@ -59,13 +66,31 @@ pub fn execute<S: DatabaseRef + Sync>(
             },
         }
     }
+    evm.ctx.db_mut().begin(index_after(outcome.receipts.len()));
     if block.fork >= Fork::Prague {
         outcome.requests = system::requests(&mut evm, block, &outcome.receipts)?;
     }
     let mut overlay = evm.ctx.journaled_state.database;
     pay(&mut overlay, block).map_err(ExecError::State)?;
+    outcome.access_list = overlay.take_access_list();
     outcome.changes = overlay.into_changes();
+    check_access_list(&config.access_list, &outcome)?;
     Ok(outcome)
+}
+
+/// Checks the form of the access list that came with a block, if one did.
+pub(crate) fn check_form<E: std::error::Error>(usage: &AccessListUse, transactions: usize) -> Result<(), ExecError<E>> {
+    let AccessListUse::Given(given) = usage else { return Ok(()) };
+    validate_block_access_list(given, transactions).map_err(ExecError::AccessListForm)
+}
+
+/// Compares the access list that came with a block, if one did, with the one that its execution produced.
+pub(crate) fn check_access_list<E: std::error::Error>(
+    usage: &AccessListUse,
+    outcome: &BlockOutcome,
+) -> Result<(), ExecError<E>> {
+    let (AccessListUse::Given(given), Some(produced)) = (usage, &outcome.access_list) else { return Ok(()) };
+    first_difference(given, produced).map_or(Ok(()), |difference| Err(ExecError::AccessList(difference)))
 }
 
 /// Runs one transaction and commits what it did; the inner error says why it cannot be included here.

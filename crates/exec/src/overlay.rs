@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use alloy_eips::eip7928::{BlockAccessIndex, BlockAccessList};
 use alloy_primitives::{
     Address, B256, U256,
     map::{AddressMap, B256Map, U256Map, hash_map},
@@ -24,6 +25,8 @@ use revm::{
     state::{Account, AccountInfo, EvmState},
 };
 
+use crate::access_list::{Accesses, Recorder};
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Overlay<'a, S> {
@@ -34,6 +37,10 @@ pub(crate) struct Overlay<'a, S> {
     codes: B256Map<Bytecode>,
     /// Changes since the last [`Overlay::take_recorded`], if they are wanted.
     recorded: Option<StateChanges>,
+    /// Accesses and changes so far, if the block's access list is wanted.
+    accesses: Option<Recorder>,
+    /// Where in the block we are, as access lists count.
+    index: BlockAccessIndex,
 }
 
 /// An account as it was in the base state and as it is now.
@@ -62,11 +69,31 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
             accounts: AddressMap::default(),
             codes: B256Map::default(),
             recorded: record.then(StateChanges::default),
+            accesses: None,
+            index: BlockAccessIndex::PRE_EXECUTION,
         }
+    }
+
+    /// From now on everything is noted for the block's access list.
+    pub(crate) fn record_accesses(&mut self) {
+        self.accesses = Some(Recorder::default());
+    }
+
+    /// What comes now belongs to `index` of the block's access list.
+    pub(crate) fn begin(&mut self, index: BlockAccessIndex) {
+        self.index = index;
+    }
+
+    /// The block's access list, if accesses were recorded.
+    pub(crate) fn take_access_list(&mut self) -> Option<BlockAccessList> {
+        self.accesses.take().map(Recorder::finish)
     }
 
     /// Takes over what a transaction or system call left in the journal.
     pub(crate) fn commit(&mut self, journal: EvmState) -> Result<(), S::Error> {
+        if let Some(recorder) = &mut self.accesses {
+            recorder.add(&Accesses::of(&journal));
+        }
         #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
         for (address, account) in journal {
             if account.is_touched() {
@@ -81,6 +108,14 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
         let entry = load(&mut self.accounts, self.base, address)?;
         let is_removed = account.is_selfdestructed() || (removes_empty && account.is_empty());
         let is_cleared = is_removed || account.is_created();
+        if let Some(recorder) = &mut self.accesses {
+            #[expect(clippy::iter_over_hash_type, reason = "the recorder does not depend on the order")]
+            for (slot, value) in &account.storage {
+                let after = if is_removed { U256::ZERO } else { value.present_value };
+                recorder.set_slot(self.index, address, *slot, value.original_value, after);
+            }
+            note_account(recorder, self.index, address, &entry.info, (!is_removed).then_some(&account.info));
+        }
         if is_cleared {
             entry.clear_storage();
         }
@@ -117,6 +152,10 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
         let mut info = entry.info.take().unwrap_or_default();
         let before = info.balance;
         info.balance = to(before);
+        if let Some(recorder) = &mut self.accesses {
+            recorder.touch(address);
+            recorder.set_balance(self.index, address, before, info.balance);
+        }
         entry.is_dirty = true;
         let is_removed = self.removes_empty && info.is_empty();
         if is_removed {
@@ -231,6 +270,24 @@ fn load<'m, S: DatabaseRef>(
 
 fn account_state(info: &AccountInfo) -> AccountState {
     AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
+}
+
+/// Notes what became of an account.
+fn note_account(
+    recorder: &mut Recorder,
+    index: BlockAccessIndex,
+    address: Address,
+    before: &Option<AccountInfo>,
+    after: Option<&AccountInfo>,
+) {
+    let old = before.as_ref().map(account_state).unwrap_or_default();
+    let new = after.map(account_state).unwrap_or_default();
+    recorder.set_balance(index, address, old.balance, new.balance);
+    recorder.set_nonce(index, address, old.nonce, new.nonce);
+    if old.code_hash != new.code_hash {
+        let code = after.and_then(|info| info.code.as_ref()).map(Bytecode::original_bytes).unwrap_or_default();
+        recorder.set_code(index, address, old.code_hash, new.code_hash, code);
+    }
 }
 
 /// Records one change of an account, if changes are wanted.

@@ -24,28 +24,28 @@ use revm::{
 
 use crate::{BlockContext, BlockOutcome, Config, ExecError, Ommer, OnInvalid, execute};
 
-const CHAIN_ID: u64 = 1;
-const GWEI: u64 = 1_000_000_000;
-const ETHER: u64 = GWEI * GWEI;
-const SENDER: Address = Address::repeat_byte(0x11);
-const RECIPIENT: Address = Address::repeat_byte(0x22);
-const MINER: Address = Address::repeat_byte(0x33);
-const CONTRACT: Address = Address::repeat_byte(0x44);
+pub(crate) const CHAIN_ID: u64 = 1;
+pub(crate) const GWEI: u64 = 1_000_000_000;
+pub(crate) const ETHER: u64 = GWEI * GWEI;
+pub(crate) const SENDER: Address = Address::repeat_byte(0x11);
+pub(crate) const RECIPIENT: Address = Address::repeat_byte(0x22);
+pub(crate) const MINER: Address = Address::repeat_byte(0x33);
+pub(crate) const CONTRACT: Address = Address::repeat_byte(0x44);
 
-type TestState = CacheDB<EmptyDB>;
+pub(crate) type TestState = CacheDB<EmptyDB>;
 
-fn state() -> TestState {
+pub(crate) fn state() -> TestState {
     let mut state = CacheDB::new(EmptyDB::new());
     state.insert_account_info(SENDER, AccountInfo::from_balance(U256::from(10 * ETHER)));
     state
 }
 
-fn deploy(state: &mut TestState, address: Address, code: &[u8]) {
+pub(crate) fn deploy(state: &mut TestState, address: Address, code: &[u8]) {
     let code = Bytecode::new_raw(Bytes::copy_from_slice(code));
     state.insert_account_info(address, AccountInfo::default().with_code(code).with_nonce(1));
 }
 
-fn with_system_contracts(mut state: TestState) -> TestState {
+pub(crate) fn with_system_contracts(mut state: TestState) -> TestState {
     deploy(&mut state, BEACON_ROOTS_ADDRESS, &BEACON_ROOTS_CODE);
     deploy(&mut state, HISTORY_STORAGE_ADDRESS, &HISTORY_STORAGE_CODE);
     deploy(&mut state, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &WITHDRAWAL_REQUEST_PREDEPLOY_CODE);
@@ -53,7 +53,7 @@ fn with_system_contracts(mut state: TestState) -> TestState {
     state
 }
 
-fn block(fork: Fork) -> BlockContext {
+pub(crate) fn block(fork: Fork) -> BlockContext {
     let spec = ChainSpec::at_fork(CHAIN_ID, fork);
     BlockContext {
         chain_id: CHAIN_ID,
@@ -76,7 +76,7 @@ fn block(fork: Fork) -> BlockContext {
     }
 }
 
-fn transaction(nonce: u64, to: TxKind, wei: u64, input: &[u8]) -> RecoveredTx {
+pub(crate) fn transaction(nonce: u64, to: TxKind, wei: u64, input: &[u8]) -> RecoveredTx {
     let transaction = TxLegacy {
         chain_id: None,
         nonce,
@@ -90,7 +90,7 @@ fn transaction(nonce: u64, to: TxKind, wei: u64, input: &[u8]) -> RecoveredTx {
     Arc::new(Recovered::new_unchecked(signed, SENDER))
 }
 
-fn call(nonce: u64, to: Address, wei: u64) -> RecoveredTx {
+pub(crate) fn call(nonce: u64, to: Address, wei: u64) -> RecoveredTx {
     transaction(nonce, TxKind::Call(to), wei, &[])
 }
 

@@ -6,7 +6,9 @@ use alloy_primitives::{Address, U256};
 use revm::{
     Database, MainnetEvm,
     context::result::{EVMError, HaltReason},
-    handler::{EthFrame, EvmTr, FrameInitOrResult, FrameResult, Handler, ItemOrResult, MainnetContext, evm::ContextDbError},
+    handler::{
+        EthFrame, EvmTr, FrameInitOrResult, FrameResult, Handler, ItemOrResult, MainnetContext, evm::ContextDbError,
+    },
     interpreter::{interpreter::EthInterpreter, interpreter_action::FrameInit},
     primitives::hardfork::SpecId,
 };

@@ -193,9 +193,9 @@ impl Linear {
 impl Pieces {
     /// Cancels terms of opposite signs and joins neighbours; `None` if too many terms are left.
     pub(super) fn normalized(mut self) -> Option<Linear> {
-        while let Some((first, second)) = self.find_pair(|a, b| {
-            a.is_negative != b.is_negative && a.moves_like(b) && a.overlaps(b)
-        }) {
+        while let Some((first, second)) =
+            self.find_pair(|a, b| a.is_negative != b.is_negative && a.moves_like(b) && a.overlaps(b))
+        {
             let (a, b) = self.take_pair(first, second);
             let (low, high) = (a.at.max(b.at), a.end().min(b.end()));
             for term in [a, b] {
@@ -203,9 +203,9 @@ impl Pieces {
                 self.push(term.cut(high.min(term.end()), term.end()))?;
             }
         }
-        while let Some((first, second)) = self.find_pair(|a, b| {
-            a.is_negative == b.is_negative && a.moves_like(b) && (a.end() == b.at || b.end() == a.at)
-        }) {
+        while let Some((first, second)) = self
+            .find_pair(|a, b| a.is_negative == b.is_negative && a.moves_like(b) && (a.end() == b.at || b.end() == a.at))
+        {
             let (a, b) = self.take_pair(first, second);
             let low = if a.at < b.at { a } else { b };
             self.push(Term { bits: a.bits + b.bits, ..low })?;

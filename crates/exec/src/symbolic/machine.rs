@@ -169,7 +169,10 @@ fn tracked_step<D: Database, F: Fn(Address, U256) -> bool>(
             tracker.set_tag(height - 1, tag);
             Ok(())
         }
-        opcode::ADD..=opcode::SMOD | opcode::EXP..=opcode::EQ | opcode::AND..=opcode::XOR | opcode::BYTE..=opcode::SAR => {
+        opcode::ADD..=opcode::SMOD
+        | opcode::EXP..=opcode::EQ
+        | opcode::AND..=opcode::XOR
+        | opcode::BYTE..=opcode::SAR => {
             let (first, second) = (take(tracker, machine, 0), take(tracker, machine, 1));
             let tag = tracker.binary(opcode, first, second);
             machine.step()?;
@@ -197,7 +200,8 @@ fn tracked_step<D: Database, F: Fn(Address, U256) -> bool>(
                 pin(tracker, index);
             }
             if tracker.has_memory_tags() {
-                let operands: [U256; 7] = std::array::from_fn(|depth| if depth < inputs { machine.peek(depth) } else { U256::ZERO });
+                let operands: [U256; 7] =
+                    std::array::from_fn(|depth| if depth < inputs { machine.peek(depth) } else { U256::ZERO });
                 memory::access(tracker, opcode, &operands);
             }
             debug_assert!(outputs <= 1, "the stack's tags would be out of place");

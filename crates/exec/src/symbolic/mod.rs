@@ -1,10 +1,14 @@
 //! x
 mod arithmetic;
+#[cfg(test)]
+mod fuzz;
 mod handler;
 mod linear;
 mod machine;
 mod memory;
 mod slot;
+#[cfg(test)]
+mod testkit;
 mod tracker;
 
 pub use handler::TrackingHandler;

@@ -104,6 +104,12 @@ impl TrackedSlot {
         &self.intervals[..self.len]
     }
 
+    /// The intervals: from which bit, how many bits, least and greatest content.
+    #[cfg(test)]
+    pub(super) fn interval_parts(&self) -> Vec<(u16, u16, U256, U256)> {
+        self.intervals().iter().map(|known| (known.from, known.bits, known.low, known.high)).collect()
+    }
+
     /// Admits the guess alone.
     pub(super) fn pin_all(&mut self) {
         self.is_exact = true;

@@ -5,10 +5,7 @@
 
 use alloy_primitives::{Address, U256};
 
-use super::{
-    linear::Linear,
-    slot::TrackedSlot,
-};
+use super::{linear::Linear, slot::TrackedSlot};
 
 /// Most slots that one transaction tracks; further ones are read as usual.
 const MAX_SLOTS: usize = 16;

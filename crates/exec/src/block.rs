@@ -20,7 +20,7 @@ use crate::{
     evm::{new_evm, transaction_env},
     outcome::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError, OnInvalid},
     overlay::Overlay,
-    system,
+    parallel, system,
 };
 
 /// The EVM of one block.
@@ -41,6 +41,9 @@ pub fn execute<S: DatabaseRef + Sync>(
     state: &S,
     config: &Config,
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
+    if config.threads.get() > 1 && transactions.len() > 1 && !config.per_transaction_changes {
+        return parallel::execute(block, transactions, state, config);
+    }
     let removes_empty = block.fork >= Fork::SpuriousDragon;
     let mut overlay = Overlay::new(state, removes_empty, config.per_transaction_changes);
     check_form(&config.access_list, transactions.len())?;
@@ -117,7 +120,7 @@ pub(crate) fn execute_transaction<S: DatabaseRef>(
 }
 
 /// Whether the block has gas and blob gas left for a transaction.
-fn check_room(
+pub(crate) fn check_room(
     block: &BlockContext,
     transaction: &RecoveredTx,
     so_far: &BlockOutcome,
@@ -143,20 +146,38 @@ pub(crate) fn include(
     result: ExecutionResult,
     changes: Option<StateChanges>,
 ) {
-    outcome.gas_used += result.tx_gas_used();
-    outcome.blob_gas_used += transaction.blob_gas_used().unwrap_or_default();
+    let gas_used = result.tx_gas_used();
+    let receipt = receipt(fork, transaction, result);
+    append(outcome, transaction, receipt, gas_used);
+    outcome.transaction_changes.extend(changes);
+}
+
+/// The receipt of a transaction, as if it were the first of its block.
+pub(crate) fn receipt(fork: Fork, transaction: &RecoveredTx, result: ExecutionResult) -> Receipt {
     let status = if fork >= Fork::Byzantium {
         Eip658Value::Eip658(result.is_success())
     } else {
         Eip658Value::PostState(B256::ZERO)
     };
+    let cumulative_gas_used = result.tx_gas_used();
     let logs = result.into_logs();
     let logs_bloom = bloom(&logs);
-    outcome.logs_bloom |= logs_bloom;
-    let receipt = ReceiptFields { status, cumulative_gas_used: outcome.gas_used, logs };
-    let receipt = ReceiptWithBloom { receipt, logs_bloom };
-    outcome.receipts.push(Receipt::from_typed(transaction.inner().tx_type(), receipt));
-    outcome.transaction_changes.extend(changes);
+    let receipt = ReceiptFields { status, cumulative_gas_used, logs };
+    Receipt::from_typed(transaction.inner().tx_type(), ReceiptWithBloom { receipt, logs_bloom })
+}
+
+/// Adds a receipt, which [`receipt`] made, to the outcome.
+pub(crate) fn append(outcome: &mut BlockOutcome, transaction: &RecoveredTx, mut receipt: Receipt, gas_used: u64) {
+    outcome.gas_used += gas_used;
+    outcome.blob_gas_used += transaction.blob_gas_used().unwrap_or_default();
+    outcome.logs_bloom |= *receipt.logs_bloom();
+    let (Receipt::Legacy(fields)
+    | Receipt::Eip2930(fields)
+    | Receipt::Eip1559(fields)
+    | Receipt::Eip4844(fields)
+    | Receipt::Eip7702(fields)) = &mut receipt;
+    fields.receipt.cumulative_gas_used = outcome.gas_used;
+    outcome.receipts.push(receipt);
 }
 
 fn bloom(logs: &[Log]) -> Bloom {

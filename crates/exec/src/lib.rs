@@ -39,6 +39,7 @@ pub mod eip7610;
 pub mod evm;
 pub mod outcome;
 mod overlay;
+mod parallel;
 pub mod parts;
 pub mod symbolic;
 mod system;

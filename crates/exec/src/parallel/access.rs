@@ -1,0 +1,282 @@
+//! What a transaction read and wrote, in the form in which it is compared, patched and published.
+//!
+//! revm's journal holds every account and slot that a transaction loaded, also in frames that were reverted, each with the value it
+//! had before. An account is three things here: its code, which must be the same at commit; its nonce, which must be
+//! the same if the transaction could have noticed; and its balance, which mostly is only passed on: then the transaction
+//! is an addition or a subtraction with a least balance below which it would have gone another way.
+
+use std::ops::Range;
+
+use alloy_primitives::{Address, B256, U256};
+use braid_types::changes::AccountState;
+use revm::{
+    bytecode::Bytecode,
+    state::{Account, AccountInfo, EvmState},
+};
+
+use super::{
+    memory::{AccountWrite, SlotWrite, Version, account_hash, slot_hash},
+    view::{View, short},
+};
+
+/// An account that a transaction loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountAccess {
+    pub(crate) address: Address,
+    pub(crate) hash: u64,
+    /// What was there.
+    pub(crate) seen: Option<AccountState>,
+    /// Whether `seen` is what the base state says.
+    pub(crate) is_from_base: bool,
+    /// What the transaction left, if it changed anything.
+    pub(crate) after: Option<AfterAccount>,
+    /// Whether the transaction destroyed it: then what it earns as fee recipient is lost.
+    pub(crate) is_destroyed: bool,
+    /// Whether another nonce could have made a difference.
+    pub(crate) needs_nonce: bool,
+    /// Whether another balance could have made a difference, even one above `least_balance`.
+    pub(crate) needs_balance: bool,
+    /// The least balance before the transaction with which all would have gone the same way.
+    pub(crate) least_balance: U256,
+}
+
+/// What a transaction left of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AfterAccount {
+    pub(crate) state: Option<AccountState>,
+    pub(crate) clears_storage: bool,
+}
+
+/// A slot that a transaction loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotAccess {
+    pub(crate) address: Address,
+    pub(crate) slot: U256,
+    pub(crate) hash: u64,
+    pub(crate) seen: U256,
+    pub(crate) is_from_base: bool,
+    /// The value written, if it differs from the one seen.
+    pub(crate) after: Option<U256>,
+}
+
+/// Accounts, slots and code of one or several transactions, in flat lists that are used again.
+#[derive(Debug, Default)]
+pub(crate) struct Accesses {
+    pub(crate) accounts: Vec<AccountAccess>,
+    pub(crate) slots: Vec<SlotAccess>,
+    pub(crate) codes: Vec<(B256, Bytecode)>,
+}
+
+/// One transaction's part of the lists.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AccessRange {
+    pub(crate) accounts: Range<usize>,
+    pub(crate) slots: Range<usize>,
+    pub(crate) codes: Range<usize>,
+}
+
+/// What of a transaction decides how its accounts are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    pub(crate) address: Address,
+    /// The most it may spend, which is checked first.
+    pub(crate) upfront: U256,
+    /// Whether any nonce may matter: creations, and EIP-7702 authorizations.
+    pub(crate) needs_nonces: bool,
+}
+
+/// Balances above this are never treated as sums, so that no addition overflows unnoticed.
+const LARGEST_SUMMED: U256 = U256::from_limbs([u64::MAX, u64::MAX, u64::MAX, u64::MAX >> 1]);
+
+impl Accesses {
+    pub(crate) fn clear(&mut self) {
+        self.accounts.clear();
+        self.slots.clear();
+        self.codes.clear();
+    }
+
+    /// Takes over a journal. `removes_empty`: whether empty accounts that were touched go (EIP-161).
+    pub(crate) fn take<S: revm::DatabaseRef>(
+        &mut self,
+        journal: &mut EvmState,
+        view: &View<'_, S>,
+        sender: &Sender,
+        removes_empty: bool,
+    ) -> AccessRange {
+        let start = (self.accounts.len(), self.slots.len(), self.codes.len());
+        #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
+        for (address, account) in journal.drain() {
+            self.take_account(address, account, view, sender, removes_empty);
+        }
+        AccessRange {
+            accounts: start.0..self.accounts.len(),
+            slots: start.1..self.slots.len(),
+            codes: start.2..self.codes.len(),
+        }
+    }
+
+    fn take_account<S: revm::DatabaseRef>(
+        &mut self,
+        address: Address,
+        account: Account,
+        view: &View<'_, S>,
+        sender: &Sender,
+        removes_empty: bool,
+    ) {
+        let hash = account_hash(&address);
+        let original = account.original_info();
+        let seen = (!account.is_loaded_as_not_existing()).then(|| state(&original));
+        let (is_touched, is_created) = (account.is_touched(), account.is_created());
+        let is_removed = is_touched && (account.is_selfdestructed() || (removes_empty && account.is_empty()));
+        let left = if is_touched { (!is_removed).then(|| state(&account.info)) } else { seen };
+        let clears_storage = is_touched && (is_removed || is_created) && seen.is_some();
+        let is_changed = left != seen || clears_storage;
+        let is_sender = address == sender.address;
+        let mut access = AccountAccess {
+            address,
+            hash,
+            seen,
+            is_from_base: !view.may_be_written(hash),
+            after: is_changed.then_some(AfterAccount { state: left, clears_storage }),
+            is_destroyed: is_touched && account.is_selfdestructed(),
+            needs_nonce: is_sender
+                || sender.needs_nonces
+                || is_created
+                || left.map(|left| left.nonce) != seen.map(|seen| seen.nonce),
+            needs_balance: is_created || account.is_selfdestructed() || original.balance > LARGEST_SUMMED,
+            least_balance: if is_sender { sender.upfront } else { U256::ZERO },
+        };
+        if let Some(observed) = view.observed.get(&address) {
+            access.needs_balance |= observed.is_exact;
+            access.least_balance = access.least_balance.max(observed.least);
+        }
+        self.accounts.push(access);
+        if !is_removed {
+            self.take_code(&original, account.info);
+        }
+        let has_clears = view.memory().has_clears();
+        #[expect(clippy::iter_over_hash_type, reason = "slots are independent of each other")]
+        for (slot, value) in account.storage {
+            let slot_hash = slot_hash(hash, &slot);
+            let is_written = is_touched && !is_removed && value.is_changed();
+            self.slots.push(SlotAccess {
+                address,
+                slot,
+                hash: slot_hash,
+                seen: value.original_value,
+                is_from_base: !is_created && !has_clears && !view.may_be_written(slot_hash),
+                after: is_written.then_some(value.present_value),
+            });
+        }
+    }
+
+    /// Keeps code that was deployed.
+    fn take_code(&mut self, original: &AccountInfo, info: AccountInfo) {
+        if info.code_hash != original.code_hash
+            && !info.is_empty_code_hash()
+            && let Some(code) = info.code
+        {
+            self.codes.push((info.code_hash, code));
+        }
+    }
+}
+
+impl AccountAccess {
+    /// Whether the transaction would have gone the same way with `now` in place of what it saw.
+    pub(crate) fn admits(&self, now: Option<AccountState>) -> bool {
+        let (Some(seen), Some(now)) = (self.seen, now) else { return self.seen == now };
+        seen.code_hash == now.code_hash
+            && (seen.nonce == now.nonce || !self.needs_nonce)
+            && is_empty(&seen) == is_empty(&now)
+            && (seen.balance == now.balance
+                || (!self.needs_balance && now.balance >= self.least_balance && now.balance <= LARGEST_SUMMED))
+    }
+
+    /// What the transaction leaves if it finds `now`, which it [admits](Self::admits).
+    pub(crate) fn patched(&self, now: Option<AccountState>) -> Option<AfterAccount> {
+        let after = self.after?;
+        let (Some(left), Some(seen), Some(now)) = (after.state, self.seen, now) else { return Some(after) };
+        let balance = now.balance.wrapping_add(left.balance).wrapping_sub(seen.balance);
+        let nonce = if self.needs_nonce { left.nonce } else { now.nonce };
+        Some(AfterAccount { state: Some(AccountState { nonce, balance, code_hash: left.code_hash }), ..after })
+    }
+
+    pub(crate) fn write(&self, after: AfterAccount) -> AccountWrite {
+        AccountWrite {
+            address: self.address,
+            hash: self.hash,
+            state: after.state,
+            clears_storage: after.clears_storage,
+            base: self.is_from_base.then_some(self.seen),
+        }
+    }
+}
+
+impl SlotAccess {
+    pub(crate) fn write(&self, value: U256) -> SlotWrite {
+        let base = self.is_from_base.then_some(self.seen);
+        SlotWrite { address: self.address, slot: self.slot, hash: self.hash, value, base }
+    }
+}
+
+/// Publishes what one transaction wrote as `version`, and adds the hashes of what it touched to `hashes`.
+pub(crate) fn publish<S: revm::DatabaseRef>(
+    accesses: &Accesses,
+    range: &AccessRange,
+    version: Version,
+    beneficiary: Address,
+    view: &mut View<'_, S>,
+    hashes: &mut Vec<u32>,
+) {
+    let memory = view.memory();
+    for (hash, code) in &accesses.codes[range.codes.clone()] {
+        memory.put_code(*hash, code.clone());
+    }
+    for access in &accesses.accounts[range.accounts.clone()] {
+        let Some(after) = access.after else { continue };
+        // Of the fee recipient, whose state the commit keeps, only the loss of its storage is to be known.
+        if access.address == beneficiary && !after.clears_storage {
+            continue;
+        }
+        memory.put_account(version, &access.write(after));
+        view.note_write(access.hash);
+        hashes.push(short(access.hash));
+    }
+    for access in &accesses.slots[range.slots.clone()] {
+        let Some(value) = access.after else { continue };
+        memory.put_slot(version, &access.write(value));
+        view.note_write(access.hash);
+        hashes.push(short(access.hash));
+    }
+}
+
+/// Takes back what [`publish`] published, and adds the hashes of what it touched to `hashes`.
+pub(crate) fn withdraw<S: revm::DatabaseRef>(
+    accesses: &Accesses,
+    range: &AccessRange,
+    version: Version,
+    view: &View<'_, S>,
+    hashes: &mut Vec<u32>,
+) {
+    let memory = view.memory();
+    for access in &accesses.accounts[range.accounts.clone()] {
+        if access.after.is_some() {
+            memory.withdraw_account(version, &access.address, access.hash);
+            hashes.push(short(access.hash));
+        }
+    }
+    for access in &accesses.slots[range.slots.clone()] {
+        if access.after.is_some() {
+            memory.withdraw_slot(version, &access.address, &access.slot, access.hash);
+            hashes.push(short(access.hash));
+        }
+    }
+}
+
+fn state(info: &AccountInfo) -> AccountState {
+    AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
+}
+
+fn is_empty(state: &AccountState) -> bool {
+    *state == AccountState::default()
+}

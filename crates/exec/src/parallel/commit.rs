@@ -1,0 +1,391 @@
+//! The frontier: transactions become final here, one after the other, by one worker at a time.
+//!
+//! A run that was executed ahead is compared with what is there now. Only what others published after the run began can differ, so the
+//! event log tells which reads to look at; those are compared by value. A transaction whose reads are as they were is final as it
+//! is. One that saw other balances, but within the bounds of what it asked of them, is patched. Any other is executed
+//! again, now with final inputs.
+
+use alloy_primitives::U256;
+use braid_types::{TxIndex, changes::AccountState};
+use revm::DatabaseRef;
+
+use super::{
+    access::{AccessRange, Accesses, AccountAccess, SlotAccess, withdraw},
+    memory::Version,
+    schedule::{Executed, Frontier, Included, Progress, Run},
+    view::short,
+    worker::{Refused, Shared, Worker},
+};
+use crate::{
+    block::{append, check_room},
+    outcome::{BlockOutcome, ExecError, OnInvalid},
+};
+use braid_types::Fork;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Committer<E: std::error::Error> {
+    pub(crate) outcome: BlockOutcome,
+    /// The fee recipient.
+    pub(crate) beneficiary: Option<AccountState>,
+    /// Why the block ended early.
+    pub(crate) error: Option<ExecError<E>>,
+    frontier: u32,
+    dirty: Dirty,
+}
+
+/// Locations that may have changed under a run, by their hashes.
+#[derive(Debug)]
+struct Dirty {
+    bits: Box<[u64; DIRTY_WORDS]>,
+    is_empty: bool,
+}
+
+/// Words of the set of changed locations: 32,768 bits, of which a few hundred are set at a time.
+const DIRTY_WORDS: usize = 512;
+
+impl Dirty {
+    fn new() -> Self {
+        Self { bits: Box::new([0; DIRTY_WORDS]), is_empty: true }
+    }
+
+    fn clear(&mut self) {
+        if !self.is_empty {
+            self.bits.fill(0);
+            self.is_empty = true;
+        }
+    }
+
+    fn add(&mut self, hashes: &[u32]) {
+        for &hash in hashes {
+            self.bits[hash as usize / 64 % DIRTY_WORDS] |= 1 << (hash % 64);
+            self.is_empty = false;
+        }
+    }
+
+    fn has(&self, hash: u64) -> bool {
+        let hash = short(hash);
+        !self.is_empty && self.bits[hash as usize / 64 % DIRTY_WORDS] >> (hash % 64) & 1 != 0
+    }
+}
+
+/// How a transaction that was executed ahead stands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Unchanged,
+    /// What it saw changed, but within its bounds.
+    Patchable,
+    Invalid,
+}
+
+impl<E: std::error::Error> Committer<E> {
+    pub(crate) fn new(outcome: BlockOutcome, beneficiary: Option<AccountState>) -> Self {
+        Self { outcome, beneficiary, error: None, frontier: 0, dirty: Dirty::new() }
+    }
+
+    /// Commits as far as it goes.
+    pub(crate) fn advance<S>(&mut self, shared: &Shared<'_, S>, worker: &mut Worker<'_, S>)
+    where
+        S: DatabaseRef<Error = E> + Sync,
+    {
+        while !shared.is_over() {
+            let step = {
+                let mut schedule = shared.schedule.lock();
+                let step = schedule.at_frontier(self.frontier);
+                if schedule.may_speculate() {
+                    shared.wake.notify_one();
+                }
+                step
+            };
+            let (before, gas_before) = (self.frontier, self.outcome.gas_used);
+            let done = match step {
+                Frontier::Elsewhere => return,
+                Frontier::Finished => {
+                    shared.end();
+                    return;
+                }
+                Frontier::Execute(range) => self.execute(shared, worker, range),
+                Frontier::TakeOver(run) => self.take_over(shared, worker, &run),
+                Frontier::Check(run) => self.check(shared, worker, &run),
+            };
+            if let Err(error) = done {
+                self.error = Some(error);
+                shared.end();
+                return;
+            }
+            shared.schedule.lock().note_gas(self.outcome.gas_used - gas_before, self.frontier - before);
+            *shared.beneficiary.lock() = self.beneficiary;
+        }
+    }
+
+    /// Executes transactions with final inputs.
+    fn execute<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        worker: &mut Worker<'_, S>,
+        range: std::ops::Range<u32>,
+    ) -> Result<(), ExecError<E>> {
+        worker.view().follow();
+        worker.hashes.clear();
+        let first = range.start;
+        for index in range {
+            self.execute_one(shared, worker, index)?;
+        }
+        worker.announce(first);
+        Ok(())
+    }
+
+    fn execute_one<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        worker: &mut Worker<'_, S>,
+        index: u32,
+    ) -> Result<(), ExecError<E>> {
+        let transaction = &shared.transactions[index as usize];
+        let has_room = check_room(shared.block, transaction, &self.outcome);
+        let result = has_room.map_err(Refused::Invalid).and_then(|()| {
+            worker.view().beneficiary_state = self.beneficiary;
+            self.outcome.statistics.executions += 1;
+            worker.run(index)
+        });
+        let mut scratch = std::mem::take(&mut worker.scratch);
+        scratch.clear();
+        let accesses = worker.take(&mut scratch);
+        let done = match result {
+            Ok((result, fee)) => {
+                worker.publish(&scratch, &accesses, index);
+                let included = worker.included(index, result, fee);
+                self.include(shared, index, included, &scratch, &accesses);
+                Ok(())
+            }
+            Err(Refused::Invalid(reason)) => self.leave_out(shared, index, reason),
+            Err(Refused::Failed(error)) => Err(error),
+        };
+        worker.scratch = scratch;
+        done
+    }
+
+    fn leave_out<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        index: u32,
+        reason: revm::context::result::InvalidTransaction,
+    ) -> Result<(), ExecError<E>> {
+        match shared.config.on_invalid {
+            OnInvalid::Fail => return Err(ExecError::InvalidTransaction { index: TxIndex(index), reason }),
+            OnInvalid::Skip => self.outcome.skipped.push((TxIndex(index), reason)),
+        }
+        self.committed(shared);
+        Ok(())
+    }
+
+    fn committed<S: DatabaseRef<Error = E>>(&mut self, shared: &Shared<'_, S>) {
+        self.frontier += 1;
+        shared.memory.set_committed(self.frontier);
+    }
+
+    /// Makes an executed transaction final.
+    fn include<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        index: u32,
+        included: Included,
+        accesses: &Accesses,
+        range: &AccessRange,
+    ) {
+        let gas_used = included.receipt.cumulative_gas_used();
+        append(&mut self.outcome, &shared.transactions[index as usize], included.receipt, gas_used);
+        let own =
+            accesses.accounts[range.accounts.clone()].iter().find(|access| access.address == shared.block.beneficiary);
+        let is_destroyed = own.is_some_and(|access| access.is_destroyed);
+        if let Some(after) = own.and_then(|access| access.patched(self.beneficiary)) {
+            self.beneficiary = after.state;
+        }
+        if !is_destroyed {
+            self.pay_fee(included.fee, shared.block.fork);
+        }
+        self.committed(shared);
+    }
+
+    /// Credits the fee recipient, and touches it even if there is nothing to credit.
+    fn pay_fee(&mut self, fee: U256, fork: Fork) {
+        let mut state = self.beneficiary.take().unwrap_or_default();
+        state.balance = state.balance.saturating_add(fee);
+        let is_removed = fork >= Fork::SpuriousDragon && state == AccountState::default();
+        self.beneficiary = (!is_removed).then_some(state);
+    }
+
+    /// Takes a run over from the worker that executes it: what it published is withdrawn, then all is executed here.
+    fn take_over<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        worker: &mut Worker<'_, S>,
+        run: &Run,
+    ) -> Result<(), ExecError<E>> {
+        {
+            let mut progress = run.progress.lock();
+            progress.is_cancelled = true;
+            worker.view().follow();
+            worker.hashes.clear();
+            for (index, executed) in run.range.clone().zip(&progress.executed) {
+                if executed.result.is_some() {
+                    self.outcome.statistics.executions += 1;
+                    let Worker { evm, hashes, .. } = worker;
+                    withdraw(
+                        &progress.accesses,
+                        &executed.accesses,
+                        index + 1,
+                        &evm.ctx.journaled_state.database,
+                        hashes,
+                    );
+                }
+            }
+            worker.announce(run.range.start);
+        }
+        shared.schedule.lock().note_speculation(self.frontier, true);
+        self.execute(shared, worker, run.range.clone())
+    }
+
+    /// Commits a run that was executed ahead.
+    fn check<S: DatabaseRef<Error = E> + Sync>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        worker: &mut Worker<'_, S>,
+        run: &Run,
+    ) -> Result<(), ExecError<E>> {
+        let mut progress = run.progress.lock();
+        let Progress { followed, accesses, executed, .. } = &mut *progress;
+        let (start, mut repeated) = (run.range.start, 0);
+        self.dirty.clear();
+        shared.memory.follow(*followed, |first, hashes| {
+            if first <= start {
+                self.dirty.add(hashes);
+            }
+        });
+        worker.view().follow();
+        worker.hashes.clear();
+        let transactions = executed.len();
+        for (index, Executed { result, accesses: range }) in run.range.clone().zip(executed.drain(..)) {
+            let known = worker.hashes.len();
+            let has_room = check_room(shared.block, &shared.transactions[index as usize], &self.outcome).is_ok();
+            let verdict = match &result {
+                Some(_) if has_room => self.verdict(shared, accesses, &range, index).map_err(ExecError::State)?,
+                _ => Verdict::Invalid,
+            };
+            self.outcome.statistics.executions += 1;
+            match (verdict, result) {
+                (Verdict::Unchanged, Some(included)) => self.include(shared, index, included, accesses, &range),
+                (Verdict::Patchable, Some(included)) => {
+                    self.patch(shared, worker, accesses, &range, index).map_err(ExecError::State)?;
+                    self.include(shared, index, included, accesses, &range);
+                }
+                (_, result) => {
+                    repeated += 1;
+                    if result.is_some() {
+                        let Worker { evm, hashes, .. } = worker;
+                        withdraw(accesses, &range, index + 1, &evm.ctx.journaled_state.database, hashes);
+                    }
+                    self.execute_one(shared, worker, index)?;
+                }
+            }
+            self.dirty.add(&worker.hashes[known..]);
+        }
+        worker.announce(start);
+        shared.schedule.lock().note_speculation(self.frontier, repeated * 2 > transactions);
+        Ok(())
+    }
+
+    /// Compares what a transaction saw with what is there now.
+    fn verdict<S: DatabaseRef<Error = E>>(
+        &self,
+        shared: &Shared<'_, S>,
+        accesses: &Accesses,
+        range: &AccessRange,
+        version: Version,
+    ) -> Result<Verdict, E> {
+        let mut verdict = Verdict::Unchanged;
+        for access in &accesses.accounts[range.accounts.clone()] {
+            let Some(now) = self.changed_account(shared, access, version)? else { continue };
+            if !access.admits(now) {
+                return Ok(Verdict::Invalid);
+            }
+            if access.after.is_some() {
+                verdict = Verdict::Patchable;
+            }
+        }
+        for access in &accesses.slots[range.slots.clone()] {
+            if self.changed_slot(shared, access, version)?.is_some() {
+                return Ok(Verdict::Invalid);
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// What an account is now, if that is not what was seen.
+    fn changed_account<S: DatabaseRef<Error = E>>(
+        &self,
+        shared: &Shared<'_, S>,
+        access: &AccountAccess,
+        version: Version,
+    ) -> Result<Option<Option<AccountState>>, E> {
+        let now = if access.address == shared.block.beneficiary {
+            self.beneficiary
+        } else if !self.dirty.has(access.hash) {
+            return Ok(None);
+        } else {
+            match shared.memory.account(&access.address, access.hash, version) {
+                Some(now) => now,
+                None => base_account(shared.state, access)?,
+            }
+        };
+        Ok((now != access.seen).then_some(now))
+    }
+
+    /// What a slot holds now, if that is not what was seen.
+    fn changed_slot<S: DatabaseRef<Error = E>>(
+        &self,
+        shared: &Shared<'_, S>,
+        access: &SlotAccess,
+        version: Version,
+    ) -> Result<Option<U256>, E> {
+        if !self.dirty.has(access.hash) && !shared.memory.has_clears() {
+            return Ok(None);
+        }
+        let now = match shared.memory.slot(&access.address, &access.slot, access.hash, version) {
+            Some(now) => now,
+            None if access.is_from_base => access.seen,
+            None => shared.state.storage_ref(access.address, access.slot)?,
+        };
+        Ok((now != access.seen).then_some(now))
+    }
+
+    /// Publishes what a transaction leaves of the accounts that are not as it saw them.
+    fn patch<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        worker: &mut Worker<'_, S>,
+        accesses: &Accesses,
+        range: &AccessRange,
+        index: u32,
+    ) -> Result<(), E> {
+        for access in &accesses.accounts[range.accounts.clone()] {
+            if access.after.is_none() || access.address == shared.block.beneficiary {
+                continue;
+            }
+            let Some(now) = self.changed_account(shared, access, index)? else { continue };
+            let Some(after) = access.patched(now) else { continue };
+            shared.memory.put_account(index + 1, &access.write(after));
+            worker.hashes.push(short(access.hash));
+        }
+        Ok(())
+    }
+}
+
+/// What the base state says of an account.
+fn base_account<S: DatabaseRef>(state: &S, access: &AccountAccess) -> Result<Option<AccountState>, S::Error> {
+    if access.is_from_base {
+        return Ok(access.seen);
+    }
+    let info = state.basic_ref(access.address)?;
+    Ok(info.map(|info| AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }))
+}

@@ -1,0 +1,389 @@
+//! What transactions wrote, in as many versions as there are writers: the state that lies over the base state while a
+//! block executes.
+//!
+//! Version 0 is what happened before the transactions; version `i + 1` was written by transaction `i`. Who executes
+//! transaction `i` reads the highest version at or below `i`, which may be a guess that does not last. That is no matter here:
+//! nothing read is trusted before the commit has compared it with what is there then.
+//!
+//! Every publication also goes to the event log: the hashes of the locations it touched. Workers learn from the log which locations
+//! may have been written at all, so that most reads never come here; the commit learns which reads may have
+//! changed under a speculation. A hash only ever says "maybe": identity is the full address and slot.
+//!
+//! Order that everything rests on: a writer first puts its values here and then appends its event. A reader who has
+//! followed the log up to some length sees at least everything that these events announced; what came later, the
+//! commit finds in the rest of the log.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+use alloy_primitives::{Address, B256, U256, map::B256Map};
+use braid_types::changes::AccountState;
+use hashbrown::HashTable;
+use parking_lot::{Mutex, RwLock};
+use revm::bytecode::Bytecode;
+use smallvec::SmallVec;
+
+/// Number of a version; see the [module](self).
+pub(crate) type Version = u32;
+
+/// Locked parts of the memory. Many more than threads, so that two rarely meet at one.
+const SHARDS: usize = 256;
+
+/// Odd constant whose multiples spread well over 64 bits: 2^64 divided by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Multiplies to 128 bits and folds the halves together.
+const fn fold(left: u64, right: u64) -> u64 {
+    let product = (left as u128).wrapping_mul(right as u128);
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+    {
+        (product as u64) ^ ((product >> 64) as u64)
+    }
+}
+
+/// Hash of an account's location.
+pub(crate) fn account_hash(address: &Address) -> u64 {
+    let (words, rest) = address.0.as_chunks::<8>();
+    let rest = u32::from_le_bytes([rest[0], rest[1], rest[2], rest[3]]);
+    let [first, second] = [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])];
+    fold(first ^ SPREAD, second ^ u64::from(rest).wrapping_mul(SPREAD) ^ 0x517c_c1b7_2722_0a95)
+}
+
+/// Hash of a slot's location, from that of its account.
+pub(crate) fn slot_hash(account: u64, slot: &U256) -> u64 {
+    let [a, b, c, d] = *slot.as_limbs();
+    fold(fold(a ^ account, d ^ SPREAD), fold(b ^ 0x2545_f491_4f6c_dd1d, c ^ account.rotate_left(32)) ^ SPREAD)
+}
+
+/// The values that one location had, ordered by version.
+#[derive(Debug)]
+struct Versions<T>(SmallVec<[(Version, T); 1]>);
+
+impl<T: Copy> Versions<T> {
+    /// The newest value at or below a version.
+    fn at(&self, version: Version) -> Option<(Version, T)> {
+        self.0.iter().rev().find(|entry| entry.0 <= version).copied()
+    }
+
+    /// Puts a value, in place of one of the same version. Drops what no reader at or above `committed` can see.
+    fn put(&mut self, version: Version, value: T, committed: Version) {
+        let dead = self.0.iter().take_while(|entry| entry.0 <= committed).count().saturating_sub(1);
+        if dead > 0 {
+            self.0.drain(..dead);
+        }
+        let position = self.0.iter().rposition(|entry| entry.0 <= version);
+        match position {
+            Some(at) if self.0[at].0 == version => self.0[at].1 = value,
+            Some(at) => self.0.insert(at + 1, (version, value)),
+            None => self.0.insert(0, (version, value)),
+        }
+    }
+
+    fn withdraw(&mut self, version: Version) {
+        if let Some(at) = self.0.iter().rposition(|entry| entry.0 == version) {
+            self.0.remove(at);
+        }
+    }
+
+    fn last(&self) -> Option<T> {
+        self.0.last().map(|entry| entry.1)
+    }
+}
+
+/// An account's versions.
+#[derive(Debug)]
+struct AccountEntry {
+    address: Address,
+    versions: Versions<Option<AccountState>>,
+    /// Versions that removed all storage; the slots of lower versions and of the base state are gone.
+    clears: Vec<Version>,
+    /// What the base state says, where the first writer knew it.
+    base: Option<Option<AccountState>>,
+}
+
+/// A slot's versions.
+#[derive(Debug)]
+struct SlotEntry {
+    address: Address,
+    slot: U256,
+    versions: Versions<U256>,
+    base: Option<U256>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    accounts: HashTable<AccountEntry>,
+    slots: HashTable<SlotEntry>,
+}
+
+/// Keeps neighbours off each other's cache lines (two, as processors fetch pairs).
+#[repr(align(128))]
+#[derive(Debug, Default)]
+struct Aligned<T>(T);
+
+/// The log of publications.
+#[derive(Debug, Default)]
+struct Events {
+    /// Hashes of all touched locations, one event after the other.
+    hashes: Vec<u32>,
+    events: Vec<Event>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    /// The lowest version that was published.
+    first: Version,
+    /// Where its hashes end.
+    end: usize,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Memory {
+    shards: Box<[Aligned<Mutex<Shard>>]>,
+    events: RwLock<Events>,
+    /// Number of events, to be seen without the lock.
+    length: Aligned<AtomicUsize>,
+    /// Number of committed transactions, which is the highest version that is final.
+    committed: Aligned<AtomicU32>,
+    /// Whether any account lost its storage. Rare; then every read of a slot asks for its account too.
+    has_clears: AtomicBool,
+    codes: RwLock<B256Map<Bytecode>>,
+}
+
+/// A value to publish.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AccountWrite {
+    pub(crate) address: Address,
+    pub(crate) hash: u64,
+    pub(crate) state: Option<AccountState>,
+    pub(crate) clears_storage: bool,
+    pub(crate) base: Option<Option<AccountState>>,
+}
+
+/// A value to publish.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotWrite {
+    pub(crate) address: Address,
+    pub(crate) slot: U256,
+    pub(crate) hash: u64,
+    pub(crate) value: U256,
+    pub(crate) base: Option<U256>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Aligned::default()).collect(),
+            events: RwLock::default(),
+            length: Aligned::default(),
+            committed: Aligned::default(),
+            has_clears: AtomicBool::new(false),
+            codes: RwLock::default(),
+        }
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits choose")]
+        &self.shards[hash as usize % SHARDS].0
+    }
+
+    /// The newest state of an account at or below a version, if any version is known.
+    pub(crate) fn account(&self, address: &Address, hash: u64, version: Version) -> Option<Option<AccountState>> {
+        let shard = self.shard(hash).lock();
+        let entry = shard.accounts.find(hash, |entry| entry.address == *address)?;
+        entry.versions.at(version).map(|(_, state)| state)
+    }
+
+    /// The newest value of a slot at or below a version, if any version is known.
+    pub(crate) fn slot(&self, address: &Address, slot: &U256, hash: u64, version: Version) -> Option<U256> {
+        let found = {
+            let shard = self.shard(hash).lock();
+            let entry = shard.slots.find(hash, |entry| entry.slot == *slot && entry.address == *address);
+            entry.and_then(|entry| entry.versions.at(version))
+        };
+        if !self.has_clears() {
+            return found.map(|(_, value)| value);
+        }
+        let cleared = self.cleared_at(address, version);
+        match (found, cleared) {
+            (Some((written, value)), cleared) if cleared.is_none_or(|cleared| written >= cleared) => Some(value),
+            (_, Some(_)) => Some(U256::ZERO),
+            _ => None,
+        }
+    }
+
+    /// Whether any account may have lost its storage in this block.
+    pub(crate) fn has_clears(&self) -> bool {
+        // Ordering: set before the event that announces it, which is appended under a lock.
+        self.has_clears.load(Ordering::Acquire)
+    }
+
+    /// The newest version, at or below `version`, that removed the account's storage.
+    pub(crate) fn cleared_at(&self, address: &Address, version: Version) -> Option<Version> {
+        let hash = account_hash(address);
+        let shard = self.shard(hash).lock();
+        let entry = shard.accounts.find(hash, |entry| entry.address == *address)?;
+        entry.clears.iter().copied().filter(|&cleared| cleared <= version).max()
+    }
+
+    pub(crate) fn put_account(&self, version: Version, write: &AccountWrite) {
+        if write.clears_storage {
+            // Ordering: see `has_clears`.
+            self.has_clears.store(true, Ordering::Release);
+        }
+        let committed = self.committed();
+        let mut shard = self.shard(write.hash).lock();
+        let found = shard.accounts.entry(
+            write.hash,
+            |entry| entry.address == write.address,
+            |entry| account_hash(&entry.address),
+        );
+        let mut entry = found.or_insert_with(|| AccountEntry {
+            address: write.address,
+            versions: Versions(SmallVec::new()),
+            clears: Vec::new(),
+            base: write.base,
+        });
+        let entry = entry.get_mut();
+        entry.versions.put(version, write.state, committed);
+        if write.clears_storage {
+            if !entry.clears.contains(&version) {
+                entry.clears.push(version);
+            }
+        } else if !entry.clears.is_empty() {
+            entry.clears.retain(|&cleared| cleared != version);
+        }
+    }
+
+    pub(crate) fn put_slot(&self, version: Version, write: &SlotWrite) {
+        let committed = self.committed();
+        let mut shard = self.shard(write.hash).lock();
+        let found = shard.slots.entry(
+            write.hash,
+            |entry| entry.slot == write.slot && entry.address == write.address,
+            |entry| slot_hash(account_hash(&entry.address), &entry.slot),
+        );
+        let mut entry = found.or_insert_with(|| SlotEntry {
+            address: write.address,
+            slot: write.slot,
+            versions: Versions(SmallVec::new()),
+            base: write.base,
+        });
+        entry.get_mut().versions.put(version, write.value, committed);
+    }
+
+    /// Takes back what a version wrote to an account.
+    pub(crate) fn withdraw_account(&self, version: Version, address: &Address, hash: u64) {
+        let mut shard = self.shard(hash).lock();
+        if let Some(entry) = shard.accounts.find_mut(hash, |entry| entry.address == *address) {
+            entry.versions.withdraw(version);
+            entry.clears.retain(|&cleared| cleared != version);
+        }
+    }
+
+    /// Takes back what a version wrote to a slot.
+    pub(crate) fn withdraw_slot(&self, version: Version, address: &Address, slot: &U256, hash: u64) {
+        let mut shard = self.shard(hash).lock();
+        if let Some(entry) = shard.slots.find_mut(hash, |entry| entry.slot == *slot && entry.address == *address) {
+            entry.versions.withdraw(version);
+        }
+    }
+
+    /// Makes code known that a transaction deployed.
+    pub(crate) fn put_code(&self, hash: B256, code: Bytecode) {
+        self.codes.write().insert(hash, code);
+    }
+
+    /// Code that a transaction of this block deployed.
+    pub(crate) fn code(&self, hash: &B256) -> Option<Bytecode> {
+        self.codes.read().get(hash).cloned()
+    }
+
+    /// Announces that versions from `first` on touched locations with these hashes.
+    pub(crate) fn announce(&self, first: Version, hashes: &[u32]) {
+        let mut log = self.events.write();
+        log.hashes.extend_from_slice(hashes);
+        let event = Event { first, end: log.hashes.len() };
+        log.events.push(event);
+        // Ordering: pairs with `follow`, who then takes the lock.
+        self.length.0.store(log.events.len(), Ordering::Release);
+    }
+
+    /// Gives every event from position `from` on to `see`: its first version, and its hashes. Returns the length of the
+    /// log that was seen.
+    pub(crate) fn follow(&self, from: usize, mut see: impl FnMut(Version, &[u32])) -> usize {
+        // Ordering: pairs with `announce`.
+        if self.length.0.load(Ordering::Acquire) == from {
+            return from;
+        }
+        let log = self.events.read();
+        let mut start = from.checked_sub(1).map_or(0, |before| log.events[before].end);
+        for event in &log.events[from..] {
+            see(event.first, &log.hashes[start..event.end]);
+            start = event.end;
+        }
+        log.events.len()
+    }
+
+    /// Number of committed transactions.
+    pub(crate) fn committed(&self) -> Version {
+        // Ordering: only prunes and paces; values are guarded by the shards' locks.
+        self.committed.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_committed(&self, committed: Version) {
+        // Ordering: see `committed`.
+        self.committed.0.store(committed, Ordering::Relaxed);
+    }
+
+    /// Takes out the newest version of every location of every `step`-th shard from `first` on.
+    pub(crate) fn drain(&self, first: usize, step: usize, into: &mut Final) {
+        for shard in self.shards[first..].iter().step_by(step) {
+            let shard = std::mem::take(&mut *shard.0.lock());
+            for entry in shard.accounts {
+                let Some(state) = entry.versions.last() else { continue };
+                let cleared = entry.clears.iter().copied().max();
+                into.accounts.push(FinalAccount { address: entry.address, state, cleared, base: entry.base });
+            }
+            for entry in shard.slots {
+                let Some(&(version, value)) = entry.versions.0.last() else { continue };
+                into.slots.push(FinalSlot {
+                    address: entry.address,
+                    slot: entry.slot,
+                    version,
+                    value,
+                    base: entry.base,
+                });
+            }
+        }
+    }
+}
+
+/// What is left of the memory when all is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Final {
+    pub(crate) accounts: Vec<FinalAccount>,
+    pub(crate) slots: Vec<FinalSlot>,
+}
+
+/// The newest state of an account.
+#[derive(Debug)]
+pub(crate) struct FinalAccount {
+    pub(crate) address: Address,
+    pub(crate) state: Option<AccountState>,
+    /// The newest version that removed its storage.
+    pub(crate) cleared: Option<Version>,
+    /// What the base state says, where it is known.
+    pub(crate) base: Option<Option<AccountState>>,
+}
+
+/// The newest value of a slot.
+#[derive(Debug)]
+pub(crate) struct FinalSlot {
+    pub(crate) address: Address,
+    pub(crate) slot: U256,
+    pub(crate) version: Version,
+    pub(crate) value: U256,
+    /// What the base state says, where it is known.
+    pub(crate) base: Option<U256>,
+}

@@ -1,0 +1,232 @@
+//! A worker's window on state: the multi-version memory over the base state, and notes on what a transaction looked at
+//! beyond what revm's journal tells.
+
+use alloy_primitives::{
+    Address, B256, Bytes, U256,
+    map::{AddressMap, B256Map, HashMap, hash_map},
+};
+use braid_types::changes::AccountState;
+use revm::{
+    Database, DatabaseRef,
+    bytecode::{Bytecode, JumpTable},
+    primitives::{KECCAK_EMPTY, StorageKey, StorageValue},
+    state::AccountInfo,
+};
+
+use super::memory::{Memory, Version, account_hash, slot_hash};
+use crate::eip7610;
+
+/// Uses of a contract's code by one worker after which it makes a copy of its own. Clones of one code are counted in one
+/// place; two workers that call the same contract would send that place back and forth.
+const USES_BEFORE_COPY: u32 = 8;
+
+/// What a transaction learned about an account's balance, beyond passing it on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Observed {
+    /// The balance itself.
+    pub(crate) is_exact: bool,
+    /// That the balance before the transaction was at least this.
+    pub(crate) least: U256,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct View<'a, S> {
+    base: &'a S,
+    memory: &'a Memory,
+    /// The highest version that may be read.
+    version: Version,
+    /// Which hashes the event log has named so far; a set bit says maybe, a clear one says no.
+    filter: Box<[u64]>,
+    followed: usize,
+    beneficiary: Address,
+    /// The fee recipient, whose fees are not in the memory: a guess, or the truth at the frontier.
+    pub(crate) beneficiary_state: Option<AccountState>,
+    accounts: AddressMap<Option<AccountInfo>>,
+    slots: HashMap<(Address, U256), U256>,
+    codes: B256Map<Code>,
+    empty_code: Bytecode,
+    pub(crate) observed: AddressMap<Observed>,
+    /// Whether the transaction tried to create a contract: then nonces matter.
+    pub(crate) creates: bool,
+}
+
+#[derive(Debug)]
+struct Code {
+    code: Bytecode,
+    uses: u32,
+}
+
+impl<'a, S: DatabaseRef> View<'a, S> {
+    /// A view for a block of so many transactions.
+    pub(crate) fn new(base: &'a S, memory: &'a Memory, transactions: usize, beneficiary: Address) -> Self {
+        // 64 bits a transaction: with ten writes a transaction a sixth of the answers are wrong maybes.
+        let words = transactions.next_power_of_two().clamp(64, 1 << 16);
+        Self {
+            base,
+            memory,
+            version: 0,
+            filter: vec![0; words].into(),
+            followed: 0,
+            beneficiary,
+            beneficiary_state: None,
+            accounts: AddressMap::default(),
+            slots: HashMap::default(),
+            codes: B256Map::default(),
+            empty_code: private_copy(&Bytecode::default()),
+            observed: AddressMap::default(),
+            creates: false,
+        }
+    }
+
+    /// Prepares for a transaction that reads versions up to `version`.
+    pub(crate) fn begin(&mut self, version: Version) {
+        self.version = version;
+        self.observed.clear();
+        self.creates = false;
+    }
+
+    /// Notes that a balance was looked at.
+    pub(crate) fn observe(&mut self, address: Address) {
+        self.observed.entry(address).or_default().is_exact = true;
+    }
+
+    /// Notes that a balance before the transaction was compared with `least` and was not smaller.
+    pub(crate) fn observe_at_least(&mut self, address: Address, least: U256) {
+        let observed = self.observed.entry(address).or_default();
+        observed.least = observed.least.max(least);
+    }
+
+    /// Learns which locations others have written; returns how much of the event log is known now.
+    pub(crate) fn follow(&mut self) -> usize {
+        let filter = &mut self.filter;
+        self.followed = self.memory.follow(self.followed, |_, hashes| {
+            for &hash in hashes {
+                set(filter, hash);
+            }
+        });
+        self.followed
+    }
+
+    /// Notes a location that this worker writes itself.
+    pub(crate) fn note_write(&mut self, hash: u64) {
+        set(&mut self.filter, short(hash));
+    }
+
+    /// Whether a location may have been written in this block, as far as this worker knows.
+    pub(crate) fn may_be_written(&self, hash: u64) -> bool {
+        let bit = short(hash) as usize;
+        self.filter[bit / 64 & (self.filter.len() - 1)] >> (bit % 64) & 1 != 0
+    }
+
+    pub(crate) const fn memory(&self) -> &'a Memory {
+        self.memory
+    }
+
+    fn info(&self, state: Option<AccountState>, address: Address) -> Result<Option<AccountInfo>, S::Error> {
+        let Some(state) = state else { return Ok(None) };
+        let mut info = AccountInfo {
+            balance: state.balance,
+            nonce: state.nonce,
+            code_hash: state.code_hash,
+            account_id: None,
+            code: (state.code_hash == KECCAK_EMPTY).then(|| self.empty_code.clone()),
+        };
+        if info.nonce == 0 && info.is_empty_code_hash() && self.has_marked_storage(address)? {
+            eip7610::mark_storage(&mut info);
+        }
+        Ok(Some(info))
+    }
+
+    /// Whether the base state marks the account as one that has storage, and nothing removed it since.
+    fn has_marked_storage(&self, address: Address) -> Result<bool, S::Error> {
+        if self.memory.has_clears() && self.memory.cleared_at(&address, self.version).is_some() {
+            return Ok(false);
+        }
+        let is_marked = |info: &AccountInfo| info.account_id.is_some();
+        match self.accounts.get(&address) {
+            Some(known) => Ok(known.as_ref().is_some_and(is_marked)),
+            None => Ok(self.base.basic_ref(address)?.as_ref().is_some_and(is_marked)),
+        }
+    }
+}
+
+impl<S: DatabaseRef> Database for View<'_, S> {
+    type Error = S::Error;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, S::Error> {
+        if address == self.beneficiary {
+            return self.info(self.beneficiary_state, address);
+        }
+        let hash = account_hash(&address);
+        if self.may_be_written(hash)
+            && let Some(state) = self.memory.account(&address, hash, self.version)
+        {
+            return self.info(state, address);
+        }
+        match self.accounts.entry(address) {
+            hash_map::Entry::Occupied(known) => Ok(known.get().clone()),
+            hash_map::Entry::Vacant(unknown) => {
+                let mut info = self.base.basic_ref(address)?;
+                if let Some(info) = &mut info {
+                    // The base state's own code is shared by all workers; each takes it from its cache instead.
+                    info.code = info.is_empty_code_hash().then(|| self.empty_code.clone());
+                }
+                Ok(unknown.insert(info).clone())
+            }
+        }
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, S::Error> {
+        if let Some(known) = self.codes.get_mut(&code_hash) {
+            known.uses += 1;
+            if known.uses == USES_BEFORE_COPY {
+                known.code = private_copy(&known.code);
+            }
+            return Ok(known.code.clone());
+        }
+        let code = match self.memory.code(&code_hash) {
+            Some(code) => code,
+            None => self.base.code_by_hash_ref(code_hash)?,
+        };
+        self.codes.insert(code_hash, Code { code: code.clone(), uses: 1 });
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, slot: StorageKey) -> Result<StorageValue, S::Error> {
+        let hash = slot_hash(account_hash(&address), &slot);
+        if (self.may_be_written(hash) || self.memory.has_clears())
+            && let Some(value) = self.memory.slot(&address, &slot, hash, self.version)
+        {
+            return Ok(value);
+        }
+        match self.slots.entry((address, slot)) {
+            hash_map::Entry::Occupied(known) => Ok(*known.get()),
+            hash_map::Entry::Vacant(unknown) => Ok(*unknown.insert(self.base.storage_ref(address, slot)?)),
+        }
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, S::Error> {
+        self.base.block_hash_ref(number)
+    }
+}
+
+/// The part of a hash that filters and events keep.
+#[expect(clippy::cast_possible_truncation, reason = "the high half")]
+pub(crate) const fn short(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+fn set(filter: &mut [u64], hash: u32) {
+    let bit = hash as usize;
+    let word = bit / 64 & (filter.len() - 1);
+    filter[word] |= 1 << (bit % 64);
+}
+
+/// The same code with a reference count of its own.
+fn private_copy(code: &Bytecode) -> Bytecode {
+    let Some(table) = code.legacy_jump_table() else { return code.clone() };
+    let table = JumpTable::from_slice(table.as_slice(), table.len());
+    // SAFETY: the bytes, padding included, and the table are those of a code that was analysed.
+    unsafe { Bytecode::new_analyzed(Bytes::copy_from_slice(code.bytes_slice()), code.len(), table) }
+}

@@ -1,0 +1,203 @@
+//! A worker: commits at the frontier if it can, executes ahead of it otherwise, and sleeps if there is neither.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use alloy_primitives::U256;
+use braid_types::{RecoveredTx, changes::AccountState};
+use parking_lot::{Condvar, Mutex};
+use revm::{
+    DatabaseRef, ExecuteEvm,
+    context::{
+        ContextSetters, Transaction as _, TxEnv,
+        result::{EVMError, ExecutionResult, InvalidTransaction},
+    },
+    handler::Handler,
+};
+
+use super::{
+    access::{AccessRange, Accesses, Sender, publish},
+    commit::Committer,
+    evm::{WorkerEvm, WorkerHandler, worker_evm},
+    memory::Memory,
+    schedule::{Executed, Included, Run, Schedule},
+    view::View,
+};
+use crate::{
+    block::{evm_error, receipt},
+    evm::transaction_env,
+    outcome::{BlockContext, Config, ExecError},
+};
+use braid_types::Fork;
+
+/// What all workers of a block share.
+#[derive(Debug)]
+pub(crate) struct Shared<'a, S: DatabaseRef> {
+    pub(crate) block: &'a BlockContext,
+    pub(crate) transactions: &'a [RecoveredTx],
+    pub(crate) config: &'a Config,
+    pub(crate) state: &'a S,
+    pub(crate) memory: &'a Memory,
+    pub(crate) schedule: Mutex<Schedule>,
+    /// Signalled when sleepers should look again.
+    pub(crate) wake: Condvar,
+    pub(crate) committer: Mutex<Committer<S::Error>>,
+    /// The fee recipient as of the last commit, for those who execute ahead.
+    pub(crate) beneficiary: Mutex<Option<AccountState>>,
+    /// Set when all is committed, or nothing will be any more.
+    pub(crate) is_over: AtomicBool,
+}
+
+impl<S: DatabaseRef> Shared<'_, S> {
+    /// Ends the block for all workers.
+    pub(crate) fn end(&self) {
+        // Ordering: sleepers look under the schedule's lock, which is taken here too.
+        self.is_over.store(true, Ordering::Release);
+        let schedule = self.schedule.lock();
+        self.wake.notify_all();
+        drop(schedule);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        // Ordering: see `end`.
+        self.is_over.load(Ordering::Acquire)
+    }
+}
+
+/// Ends the block if its worker panics, so that nobody waits for it.
+struct EndOnPanic<'s, 'a, S: DatabaseRef>(&'s Shared<'a, S>);
+
+impl<S: DatabaseRef> Drop for EndOnPanic<'_, '_, S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end();
+        }
+    }
+}
+
+/// One EVM with what it needs from transaction to transaction.
+#[derive(Debug)]
+pub(crate) struct Worker<'a, S: DatabaseRef> {
+    pub(crate) evm: WorkerEvm<'a, S>,
+    /// Accesses of transactions that are executed at the frontier.
+    pub(crate) scratch: Accesses,
+    pub(crate) hashes: Vec<u32>,
+    block: &'a BlockContext,
+    transactions: &'a [RecoveredTx],
+}
+
+/// Why a transaction gave no result.
+#[derive(Debug)]
+pub(crate) enum Refused<E: std::error::Error> {
+    Invalid(InvalidTransaction),
+    Failed(ExecError<E>),
+}
+
+/// Works until the block is over.
+pub(crate) fn work<S: DatabaseRef + Sync>(shared: &Shared<'_, S>) {
+    let _guard = EndOnPanic(shared);
+    let mut worker = Worker::new(shared);
+    while !shared.is_over() {
+        if let Some(mut committer) = shared.committer.try_lock() {
+            committer.advance(shared, &mut worker);
+        }
+        let mut schedule = shared.schedule.lock();
+        if schedule.is_frontier_open() {
+            continue;
+        }
+        match schedule.speculate() {
+            Some(run) => {
+                drop(schedule);
+                worker.speculate(shared, &run);
+            }
+            None if shared.is_over() => return,
+            None => shared.wake.wait(&mut schedule),
+        }
+    }
+}
+
+impl<'a, S: DatabaseRef> Worker<'a, S> {
+    pub(crate) fn new(shared: &Shared<'a, S>) -> Self {
+        let view = View::new(shared.state, shared.memory, shared.transactions.len(), shared.block.beneficiary);
+        Self {
+            evm: worker_evm(shared.block, shared.config, view),
+            scratch: Accesses::default(),
+            hashes: Vec::new(),
+            block: shared.block,
+            transactions: shared.transactions,
+        }
+    }
+
+    pub(crate) fn view(&mut self) -> &mut View<'a, S> {
+        &mut self.evm.ctx.journaled_state.database
+    }
+
+    /// Executes a run ahead of the frontier and publishes what it did.
+    fn speculate(&mut self, shared: &Shared<'_, S>, run: &Run) {
+        let followed = self.view().follow();
+        run.progress.lock().followed = followed;
+        self.view().beneficiary_state = *shared.beneficiary.lock();
+        self.hashes.clear();
+        for index in run.range.clone() {
+            let result = self.run(index);
+            let mut progress = run.progress.lock();
+            if progress.is_cancelled {
+                self.evm.finalize();
+                return;
+            }
+            let accesses = self.take(&mut progress.accesses);
+            let result = result.ok().map(|(result, fee)| self.included(index, result, fee));
+            if result.is_some() {
+                self.publish(&progress.accesses, &accesses, index);
+            }
+            progress.executed.push(Executed { result, accesses });
+        }
+        self.announce(run.range.start);
+        shared.schedule.lock().finish(run);
+    }
+
+    /// Announces what was published since the last announcement, by transactions from `first` on.
+    pub(crate) fn announce(&mut self, first: u32) {
+        if !self.hashes.is_empty() {
+            self.evm.ctx.journaled_state.database.memory().announce(first + 1, &self.hashes);
+            self.hashes.clear();
+        }
+    }
+
+    /// Runs a transaction on what is there now. The journal is left as it is, to be taken.
+    pub(crate) fn run(&mut self, index: u32) -> Result<(ExecutionResult, U256), Refused<S::Error>> {
+        self.view().begin(index);
+        self.evm.ctx.set_tx(transaction_env(&self.transactions[index as usize]));
+        let mut handler = WorkerHandler::default();
+        match handler.run(&mut self.evm) {
+            Ok(result) => Ok((result, handler.fee.get())),
+            Err(EVMError::Transaction(reason)) => Err(Refused::Invalid(reason)),
+            Err(error) => Err(Refused::Failed(evm_error(error))),
+        }
+    }
+
+    /// Empties the journal into `accesses`.
+    pub(crate) fn take(&mut self, accesses: &mut Accesses) -> AccessRange {
+        let sender = sender(&self.evm.ctx.tx, self.evm.ctx.journaled_state.database.creates);
+        let journal = &mut self.evm.ctx.journaled_state;
+        let mut state = std::mem::take(&mut journal.inner.state);
+        let range = accesses.take(&mut state, &journal.database, &sender, self.block.fork >= Fork::SpuriousDragon);
+        // The emptied map goes back, so that its memory serves the next transaction.
+        self.evm.finalize();
+        self.evm.ctx.journaled_state.inner.state = state;
+        range
+    }
+
+    pub(crate) fn included(&self, index: u32, result: ExecutionResult, fee: U256) -> Included {
+        Included { receipt: receipt(self.block.fork, &self.transactions[index as usize], result), fee }
+    }
+
+    pub(crate) fn publish(&mut self, accesses: &Accesses, range: &AccessRange, index: u32) {
+        let view = &mut self.evm.ctx.journaled_state.database;
+        publish(accesses, range, index + 1, self.block.beneficiary, view, &mut self.hashes);
+    }
+}
+
+fn sender(tx: &TxEnv, creates: bool) -> Sender {
+    let needs_nonces = creates || tx.kind.is_create() || !tx.authorization_list.is_empty();
+    Sender { address: tx.caller, upfront: tx.max_balance_spending().unwrap_or(U256::MAX), needs_nonces }
+}

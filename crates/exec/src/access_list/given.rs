@@ -8,10 +8,10 @@
 
 use alloy_eips::eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
 use alloy_primitives::{
-    Address, Bytes, U256,
+    Address, B256, Bytes, U256,
     map::{AddressMap, U256Map},
 };
-use revm::bytecode::Bytecode;
+use revm::{DatabaseRef, bytecode::Bytecode, state::AccountInfo};
 
 /// See the [module](self). Made once, read by many threads: a read is two look-ups in hash maps at most and a binary search.
 #[derive(Debug)]
@@ -76,11 +76,57 @@ impl<'a> GivenAccount<'a> {
     }
 }
 
+/// The state just before an index: what the list says below it, else the parent's state. As EIP-161 has it since Spurious
+/// Dragon, an empty account is none.
+#[derive(Debug)]
+pub struct StateBefore<'a, S> {
+    /// The parent's state.
+    pub base: &'a S,
+    /// What the block's list says.
+    pub given: &'a GivenState<'a>,
+    /// The index.
+    pub index: BlockAccessIndex,
+}
+
+impl<S: DatabaseRef> DatabaseRef for StateBefore<'_, S> {
+    type Error = S::Error;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, S::Error> {
+        let base = self.base.basic_ref(address)?;
+        let given = self.given.account(address, self.index);
+        if given == GivenInfo::default() {
+            return Ok(base);
+        }
+        let mut info = base.unwrap_or_default();
+        info.balance = given.balance.unwrap_or(info.balance);
+        info.nonce = given.nonce.unwrap_or(info.nonce);
+        if let Some(code) = given.code {
+            info.code_hash = code.hash_slow();
+            info.code = Some(code.clone());
+        }
+        Ok((!info.is_empty()).then_some(info))
+    }
+
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, S::Error> {
+        self.base.code_by_hash_ref(code_hash)
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, S::Error> {
+        let given = self.given.slot(address, slot, self.index);
+        given.map_or_else(|| self.base.storage_ref(address, slot), Ok)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, S::Error> {
+        self.base.block_hash_ref(number)
+    }
+}
+
 /// Code that only looks like a delegation is no code that a transaction can leave, so what becomes of it does not matter: the
 /// list will be found wrong.
 fn bytecode(code: &Bytes) -> Bytecode {
     let bytecode = Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code.clone()));
-    bytecode.hash_slow();
+    // Computes the hash, which the code then keeps.
+    let _ = bytecode.hash_slow();
     bytecode
 }
 

@@ -46,7 +46,7 @@ pub use accesses::Accesses;
 pub use alloy_eips::eip7928::{BlockAccessIndex, BlockAccessList};
 pub use codec::{DecodeError, decode, encode, hash};
 pub use difference::{Difference, Item, first_difference};
-pub use given::{GivenInfo, GivenState};
+pub use given::{GivenInfo, GivenState, StateBefore};
 pub use recorder::Recorder;
 
 /// The index of what happens after so many transactions: of the next one, or of what follows the last.

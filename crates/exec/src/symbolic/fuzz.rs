@@ -8,7 +8,7 @@ use braid_types::Fork;
 use revm::bytecode::opcode::*;
 
 use super::{
-    Tracker, TrackedSlot,
+    TrackedSlot, Tracker,
     testkit::{Location, World},
 };
 
@@ -230,7 +230,8 @@ impl Writer<'_> {
 
     /// `field += constant`, as Solidity writes it for a packed slot.
     fn packed(&mut self) {
-        let (shift, bits) = self.random.pick(&[(0, 128_usize), (128, 128), (0, 64), (64, 64), (160, 96), (8, 8), (0, 160)]);
+        let (shift, bits) =
+            self.random.pick(&[(0, 128_usize), (128, 128), (0, 64), (64, 64), (160, 96), (8, 8), (0, 160)]);
         let mask = (U256::from(1) << bits) - U256::from(1);
         let key = self.random.below(KEYS);
         let constant = U256::from(self.random.below(1_000));
@@ -440,7 +441,7 @@ fn world(random: &mut Random) -> World {
     }
     world.call(CONTRACTS[0], &[7; 40]);
     if random.chance(15) {
-        world.transaction.gas_limit = 21_700 + random.below(60_000);
+        world.transaction.gas_limit = 23_000 + random.below(60_000);
     }
     world
 }
@@ -515,7 +516,12 @@ fn check(seed: u64, tracker: &mut Tracker, reach: &mut Reach) {
             }
             reach.patched_logs += tracker.log_patches().len() as u64;
             let patched = world.track(&mut Tracker::default(), &hot).patched(tracker, &chosen);
-            assert_eq!(patched, other.run(), "seed {seed}: slot {index} {:?} with base {base}", (slot.address(), slot.slot()));
+            assert_eq!(
+                patched,
+                other.run(),
+                "seed {seed}: slot {index} {:?} with base {base}",
+                (slot.address(), slot.slot())
+            );
         }
     }
 }

@@ -6,6 +6,8 @@ mod handler;
 mod linear;
 mod machine;
 mod memory;
+#[cfg(test)]
+mod precision;
 mod slot;
 #[cfg(test)]
 mod testkit;

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use braid_chain::{Chain, Committed};
+use braid_chain::{Chain, Committed, exec::Statistics};
 use braid_rpc::Observer;
 use eyre::Context;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -17,6 +17,10 @@ use crate::process;
 /// Upper bounds of the buckets for times, in seconds: 100 microseconds to 10 seconds.
 const SECONDS: [f64; 16] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Upper bounds of the buckets for counts within a block.
+const COUNTS: [f64; 14] =
+    [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0];
 
 /// The metrics of one chain.
 #[derive(Clone, Debug)]
@@ -31,8 +35,12 @@ impl Metrics {
     /// # Errors
     /// If something records already.
     pub(crate) fn start(chain: Arc<Chain>) -> eyre::Result<Self> {
-        let builder =
-            PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+            .set_buckets_for_metric(Matcher::Full("braid_block_speculations".to_owned()), &COUNTS)?
+            .set_buckets_for_metric(Matcher::Full("braid_block_conflicts".to_owned()), &COUNTS)?
+            .set_buckets_for_metric(Matcher::Full("braid_block_re_executions".to_owned()), &COUNTS)?
+            .set_buckets_for_metric(Matcher::Full("braid_block_deltas".to_owned()), &COUNTS)?;
         let handle = builder.install_recorder().wrap_err("failed to start metrics")?;
         describe();
         chain.on_commit(record);
@@ -90,11 +98,26 @@ fn record(committed: &Committed) {
     if committed.added.is_empty() {
         return;
     }
-    counter!("braid_executions_total").increment(committed.statistics.executions);
+    record_statistics(&committed.statistics);
     let timings = committed.timings;
     histogram!("braid_block_execution_seconds").record(timings.execution);
     histogram!("braid_block_commit_seconds").record(timings.commit);
     histogram!("braid_block_seconds").record(timings.execution + timings.commit);
+}
+
+/// Records what the executor observed in a block.
+fn record_statistics(statistics: &Statistics) {
+    counter!("braid_executions_total").increment(statistics.executions);
+    counter!("braid_speculations_total").increment(statistics.speculations);
+    counter!("braid_conflicts_total").increment(statistics.conflicts);
+    counter!("braid_re_executions_total").increment(statistics.re_executions);
+    counter!("braid_deltas_total").increment(statistics.deltas);
+    counter!("braid_fallbacks_total").increment(statistics.fallbacks);
+    gauge!("braid_execution_threads").set(approximate(statistics.threads));
+    histogram!("braid_block_speculations").record(approximate(statistics.speculations));
+    histogram!("braid_block_conflicts").record(approximate(statistics.conflicts));
+    histogram!("braid_block_re_executions").record(approximate(statistics.re_executions));
+    histogram!("braid_block_deltas").record(approximate(statistics.deltas));
 }
 
 fn describe() {
@@ -103,6 +126,16 @@ fn describe() {
     describe_counter!("braid_transactions_total", "Transactions in those blocks");
     describe_counter!("braid_gas_total", "Gas those blocks used");
     describe_counter!("braid_executions_total", "Transactions executed to make them, repetitions included");
+    describe_counter!("braid_speculations_total", "Executions ahead of the commit frontier");
+    describe_counter!("braid_conflicts_total", "Speculations that were found invalid");
+    describe_counter!("braid_re_executions_total", "Transactions executed again after a conflict");
+    describe_counter!("braid_deltas_total", "Results patched by a difference instead of executed again");
+    describe_counter!("braid_fallbacks_total", "Blocks executed again sequentially after a broken invariant");
+    describe_gauge!("braid_execution_threads", "Threads that executed the newest block");
+    describe_histogram!("braid_block_speculations", "Speculations in a block");
+    describe_histogram!("braid_block_conflicts", "Conflicts in a block");
+    describe_histogram!("braid_block_re_executions", "Transactions executed again in a block");
+    describe_histogram!("braid_block_deltas", "Patched results in a block");
     describe_histogram!("braid_block_execution_seconds", "Validation, execution and state root of a block");
     describe_histogram!("braid_block_commit_seconds", "Writing a block to the log and waiting for the disk");
     describe_histogram!("braid_block_seconds", "Execution and commit of a block");

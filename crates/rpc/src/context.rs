@@ -19,7 +19,7 @@ use braid_types::{Height, RecoveredTx, limits};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 
-use crate::{eth::fees::SuggestedTip, filters::FilterStore};
+use crate::{eth::fees::SuggestedTip, execution_stats::ExecutionStats, filters::FilterStore};
 
 /// Changes of the head a slow subscriber may lag behind before it loses the oldest. Each holds whole blocks.
 const COMMITTED_BUFFER: usize = 128;
@@ -30,7 +30,7 @@ const PENDING_BUFFER: usize = 4_096;
 /// Limits and what the server says about itself.
 #[derive(Clone, Debug)]
 pub struct RpcOptions {
-    /// Namespaces offered (`eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `ots`, `admin`, `personal`, `evm`, `anvil`,
+    /// Namespaces offered (`eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `ots`, `braid`, `admin`, `personal`, `evm`, `anvil`,
     /// `hardhat`, `dev`).
     pub namespaces: BTreeSet<String>,
     /// Origins that browsers may call from: `*`, or a list; empty: none.
@@ -66,7 +66,7 @@ pub struct RpcOptions {
 impl Default for RpcOptions {
     fn default() -> Self {
         Self {
-            namespaces: ["eth", "net", "web3", "txpool", "debug", "trace", "ots"].map(str::to_owned).into(),
+            namespaces: ["eth", "net", "web3", "txpool", "debug", "trace", "ots", "braid"].map(str::to_owned).into(),
             cors_origins: vec!["*".to_owned()],
             client_version: format!("braid/v{}", env!("CARGO_PKG_VERSION")),
             gas_cap: limits::RPC_GAS_CAP,
@@ -203,6 +203,8 @@ pub struct RpcContext {
     pub events: Events,
     /// Installed filters.
     pub filters: Arc<FilterStore>,
+    /// What the executor observed in the newest blocks.
+    pub execution_stats: Arc<ExecutionStats>,
     /// Snapshots of a development node.
     pub snapshots: Mutex<Snapshots>,
     /// Held from the choice of a nonce until the transaction is in the pool, so that no two get the same.
@@ -228,11 +230,14 @@ impl RpcContext {
     ) -> Arc<Self> {
         let events = Events::default();
         let filters = Arc::new(FilterStore::new(options.max_filters, options.filter_timeout_ms));
+        let execution_stats = Arc::new(ExecutionStats::default());
         let (committed, rewound) = (events.committed.clone(), Arc::clone(&filters));
+        let observed = Arc::clone(&execution_stats);
         chain.on_commit(move |change| {
             if let Some(lowest) = change.reverted.iter().map(|block| block.height()).min() {
                 rewound.rewind(lowest);
             }
+            observed.on_commit(change);
             // An error says that nobody listens.
             let _ = committed.send(Arc::new(change.clone()));
         });
@@ -246,6 +251,7 @@ impl RpcContext {
             clock,
             events,
             filters,
+            execution_stats,
             snapshots,
             choosing_nonce,
             suggested_tip,

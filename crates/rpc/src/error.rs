@@ -22,6 +22,8 @@ pub const SERVER: i32 = -32000;
 pub const NOT_FOUND: i32 = -32001;
 /// A result is too large (EIP-1474 "limit exceeded").
 pub const LIMIT_EXCEEDED: i32 = -32005;
+/// What was asked for needs history that is no longer kept.
+pub const PRUNED: i32 = 4444;
 /// A call reverted; `data` carries what it returned.
 pub const REVERTED: i32 = 3;
 

@@ -1,5 +1,6 @@
 //! The `eth` namespace, but for calls and simulation.
 
+pub mod block_access_list;
 pub mod blocks;
 pub mod config;
 pub mod fees;
@@ -35,6 +36,7 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     })?;
     quick(module, "eth_accounts", 0, |context, _| Ok(context.accounts.addresses().collect::<Vec<Address>>()))?;
     blocks::register(module)?;
+    block_access_list::register(module)?;
     transactions::register(module)?;
     state::register(module)?;
     logs::register(module)?;

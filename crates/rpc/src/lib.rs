@@ -12,6 +12,7 @@ pub mod convert;
 pub mod dev;
 pub mod error;
 pub mod eth;
+pub mod execution_stats;
 pub mod filters;
 pub mod log_filter;
 pub mod method;
@@ -46,5 +47,6 @@ pub fn register(module: &mut method::Module) -> Result<(), RegisterMethodError> 
     net::register(module)?;
     txpool::register(module)?;
     raw::register(module)?;
+    execution_stats::register(module)?;
     admin::register(module)
 }

@@ -112,3 +112,6 @@ pub const MAX_CONTENTIONS_PER_BLOCK: usize = 32;
 
 /// Bytes of an encoded access list of a block (EIP-7928) that are decoded.
 pub const MAX_ACCESS_LIST_SIZE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Newest blocks whose execution statistics a node keeps in memory.
+pub const MAX_KEPT_STATISTICS: usize = 1_024;

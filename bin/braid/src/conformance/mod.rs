@@ -4,6 +4,7 @@
 //! Reading order: [`suite`] (files, threads), [`report`] (what is printed), [`fixture`] and [`network`] (the suites'
 //! JSON and names), then one module for each command.
 
+mod access_lists;
 mod blocktest;
 mod fixture;
 mod network;

@@ -14,7 +14,7 @@ use alloy_consensus::{
 use alloy_genesis::ChainConfig;
 use alloy_primitives::{Address, B256, U256};
 use braid_chain::process::block_context;
-use braid_exec::{Config, execute};
+use braid_exec::{AccessListUse, Config, execute};
 use braid_types::{ChainSpec, Fork, Height, RecoveredTx, Transaction};
 use clap::Args;
 use flate2::read::GzDecoder;
@@ -28,6 +28,7 @@ use revm::{
 use serde::Deserialize;
 
 use super::{
+    access_lists,
     fixture::{Account, Accounts},
     report::Case,
     suite::{self, SuiteArgs, guarded},
@@ -44,6 +45,9 @@ pub(crate) struct ReplayArgs {
     /// Worker threads for each block [default: 1]
     #[arg(long, default_value = "1", hide_default_value = true)]
     threads: NonZeroUsize,
+    /// Also makes each block's access list (EIP-7928), and executes the block from it
+    #[arg(long)]
+    access_lists: bool,
 }
 
 /// Runs the command, one block after the other.
@@ -52,7 +56,8 @@ pub(crate) struct ReplayArgs {
 /// If threads cannot be started or the report cannot be printed.
 pub(crate) fn run(args: &ReplayArgs) -> eyre::Result<ExitCode> {
     let spec = mainnet().map_err(|error| eyre::eyre!("mainnet's schedule: {error}"))?;
-    let config = Config { threads: args.threads, ..Config::default() };
+    let access_list = if args.access_lists { AccessListUse::Produce } else { AccessListUse::Ignore };
+    let config = Config { threads: args.threads, access_list, ..Config::default() };
     suite::run(&args.suite, ".json.gz", NonZeroUsize::MIN, |path, content| {
         let verdict = guarded(|| replay(&read(path, content)?, &spec, &config));
         vec![Case::new("", verdict)]
@@ -101,7 +106,9 @@ fn replay(recording: &Recording, spec: &ChainSpec, config: &Config) -> Result<()
     if fork >= Fork::Byzantium && receipts_root != header.receipts_root {
         return Err(format!("receipts root is {receipts_root}, expected {}", header.receipts_root));
     }
-    Ok(())
+    let Some(list) = &outcome.access_list else { return Ok(()) };
+    let block = access_lists::Block { context: &context, transactions: &transactions, state: &state, config };
+    access_lists::check(&block, &outcome, list).map_err(|reason| format!("access list: {reason}"))
 }
 
 fn gas_difference(header: &Header, gas_used: u64) -> String {

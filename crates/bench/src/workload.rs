@@ -3,9 +3,16 @@
 //! Every transaction is valid and succeeds (or fails, where a workload is about that); this is checked. Slots that many
 //! transactions write are not zero before the block, as on a chain that has been in use.
 
+mod auction;
 mod erc20;
 mod eth;
+mod governor;
+mod mix;
+mod uniswap_v2;
+mod uniswap_v3;
+mod worst;
 
+use alloy_primitives::Address;
 use braid_types::RecoveredTx;
 
 use crate::{
@@ -35,6 +42,10 @@ impl Workload {
         Self { name, about, transactions, succeeds: true, build }
     }
 
+    const fn failing(name: &'static str, about: &'static str, transactions: usize, build: Build) -> Self {
+        Self { succeeds: false, ..Self::new(name, about, transactions, build) }
+    }
+
     /// Builds the block and the state it runs on.
     ///
     /// # Errors
@@ -50,7 +61,17 @@ impl Workload {
 
 /// All workloads, in the order of reports.
 pub fn all() -> impl Iterator<Item = &'static Workload> {
-    eth::WORKLOADS.iter().chain(erc20::WORKLOADS)
+    let groups = [
+        eth::WORKLOADS,
+        erc20::WORKLOADS,
+        uniswap_v2::WORKLOADS,
+        uniswap_v3::WORKLOADS,
+        governor::WORKLOADS,
+        auction::WORKLOADS,
+        worst::WORKLOADS,
+        mix::WORKLOADS,
+    ];
+    groups.into_iter().flatten()
 }
 
 /// The workload called `name`, or all whose name begins with it and a dash.
@@ -64,4 +85,9 @@ pub fn find(name: &str) -> Vec<&'static Workload> {
     }
     let begins = |workload: &&Workload| workload.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
     all().filter(begins).collect()
+}
+
+/// So many users of one family.
+fn users(world: &mut World, kind: &str, count: usize) -> Vec<Address> {
+    (0..count).map(|number| world.user(kind, number)).collect()
 }

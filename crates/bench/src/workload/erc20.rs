@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use alloy_sol_types::sol;
 use braid_types::RecoveredTx;
 
-use super::Workload;
+use super::{Workload, users};
 use crate::{
     artifacts::{Artifact, OZ_TOKEN, SOLADY_TOKEN},
     random::Random,
@@ -110,11 +110,6 @@ fn mint(world: &mut World, transactions: usize, token: &Artifact) -> Result<Vec<
     Ok(senders.into_iter().map(|from| world.transaction(from, mint(from))).collect())
 }
 
-/// So many users of one family.
-pub(super) fn users(world: &mut World, kind: &str, count: usize) -> Vec<Address> {
-    (0..count).map(|number| world.user(kind, number)).collect()
-}
-
 /// Deploys a token of which every holder has plenty.
 pub(super) fn deploy<'a>(
     world: &mut World,
@@ -131,6 +126,7 @@ pub(super) fn deploy<'a>(
     Ok(token)
 }
 
-fn payment(world: &mut World, token: Address, from: Address, to: Address) -> RecoveredTx {
+/// One token from one to another.
+pub(super) fn payment(world: &mut World, token: Address, from: Address, to: Address) -> RecoveredTx {
     world.transaction(from, Action::call(token, &transferCall { to, amount: U256::ONE }, GAS_LIMIT))
 }

@@ -63,7 +63,7 @@ struct Left {
 impl From<BlockOutcome> for Left {
     fn from(outcome: BlockOutcome) -> Self {
         let BlockOutcome { gas_used, receipts, requests, changes, .. } = outcome;
-        Self { gas_used, receipts, requests, changes }
+        Self { gas_used, receipts, requests, changes: changes.into_state_changes() }
     }
 }
 

@@ -251,7 +251,7 @@ impl World {
         let height = self.height;
         let outcome = self.execute(&transactions)?;
         check(&outcome, height, true)?;
-        self.state.apply(outcome.changes).map_err(|source| SetUpError::Code { height, source })?;
+        self.state.apply(outcome.changes.into_state_changes()).map_err(|source| SetUpError::Code { height, source })?;
         self.height += 1;
         Ok(())
     }

@@ -93,9 +93,10 @@ pub fn build(
     fill_state_roots(&mut outcome, &parent.state);
     let skipped = all_skipped(&admitted, std::mem::take(&mut outcome.skipped));
     block.transactions = included(candidates, &skipped);
-    let state = parent.state.apply(&outcome.changes);
+    let changes = std::mem::take(&mut outcome.changes).into_state_changes();
+    let state = parent.state.apply(&changes);
     seal(&mut block, &outcome, fork, state.root());
-    Ok(Built { processed: processed(parent, block, outcome, state), skipped })
+    Ok(Built { processed: processed(parent, block, outcome, changes, state), skipped })
 }
 
 /// The block before execution: everything that does not depend on its transactions.

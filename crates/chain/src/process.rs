@@ -72,12 +72,13 @@ pub fn process(
     let mut outcome = execute(&context, &block.transactions, &parent.view(ancestors), &config)?;
     fill_state_roots(&mut outcome, &parent.state);
     check_outcome(&block.header, &outcome, fork)?;
-    let state = parent.state.apply(&outcome.changes);
+    let changes = std::mem::take(&mut outcome.changes).into_state_changes();
+    let state = parent.state.apply(&changes);
     let (found, expected) = (block.header.state_root, state.root());
     if found != expected {
         return Err(BlockError::StateRoot { found, expected });
     }
-    Ok(processed(parent, block, outcome, state))
+    Ok(processed(parent, block, outcome, changes, state))
 }
 
 /// The caller's configuration, with each transaction's changes where receipts hold state roots.
@@ -128,14 +129,20 @@ pub(crate) fn requests_hash(outcome: &BlockOutcome, fork: Fork) -> Option<B256> 
     (fork >= Fork::Prague).then(|| outcome.requests.requests_hash())
 }
 
-pub(crate) fn processed(parent: &Parent, block: Block, outcome: BlockOutcome, state: State) -> Processed {
+pub(crate) fn processed(
+    parent: &Parent,
+    block: Block,
+    outcome: BlockOutcome,
+    changes: StateChanges,
+    state: State,
+) -> Processed {
     let executed = ExecutedBlock {
         hash: block.header.hash_slow(),
         total_difficulty: parent.total_difficulty.saturating_add(block.header.difficulty),
         receipts: outcome.receipts,
         block,
     };
-    Processed { executed: Arc::new(executed), changes: outcome.changes, state, statistics: outcome.statistics }
+    Processed { executed: Arc::new(executed), changes, state, statistics: outcome.statistics }
 }
 
 /// What execution must know about a block with `header` under `fork`, its withdrawals and ommers apart: enough for

@@ -41,7 +41,7 @@ pub fn execute<S: DatabaseRef + Sync>(
     state: &S,
     config: &Config,
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
-    if config.threads.get() > 1 && transactions.len() > 1 && !config.per_transaction_changes {
+    if config.threads.get() > 1 && transactions.len() > 1 && parallel::serves(config) {
         return parallel::execute(block, transactions, state, config);
     }
     let removes_empty = block.fork >= Fork::SpuriousDragon;
@@ -54,6 +54,7 @@ pub fn execute<S: DatabaseRef + Sync>(
     evm.ctx.cfg.disable_eip3607 = config.allow_contract_senders;
 
     let mut outcome = BlockOutcome::default();
+    outcome.statistics.threads = 1;
     if block.is_dao_fork {
         dao::apply(evm.ctx.db_mut()).map_err(ExecError::State)?;
     }

@@ -32,6 +32,7 @@
 
 pub mod access_list;
 pub mod block;
+mod changes;
 mod dao;
 mod deposits;
 mod eip1283;
@@ -47,6 +48,7 @@ mod system;
 mod tests;
 
 pub use block::execute;
+pub use changes::Changes;
 pub use evm::{block_env, call_env, new_evm, transaction_env};
 pub use outcome::{
     AccessListUse, BlockContext, BlockOutcome, Config, Contention, ExecError, Ommer, OnInvalid, Statistics,

@@ -12,6 +12,8 @@ use alloy_primitives::{Address, B256, Bloom, U256};
 use braid_types::{Fork, Height, Receipt, StateChanges, TxIndex};
 use revm::context::result::InvalidTransaction;
 
+use crate::changes::Changes;
+
 use crate::access_list::Difference;
 
 /// Everything about a block, apart from its transactions, that its execution depends on.
@@ -126,7 +128,7 @@ pub struct BlockOutcome {
     /// Union of the receipts' blooms.
     pub logs_bloom: Bloom,
     /// Everything the block changed: system calls, transactions, withdrawals and rewards.
-    pub changes: StateChanges,
+    pub changes: Changes,
     /// Requests to the consensus layer (EIP-7685); empty before Prague.
     pub requests: Requests,
     /// One element for each included transaction if [`Config::per_transaction_changes`] is set, else empty. The first

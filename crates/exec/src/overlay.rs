@@ -25,7 +25,10 @@ use revm::{
     state::{Account, AccountInfo, EvmState},
 };
 
-use crate::access_list::{Accesses, Recorder};
+use crate::{
+    access_list::{Accesses, Recorder},
+    changes::{ChangedAccount, Changes},
+};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -179,18 +182,16 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
     }
 
     /// Everything that differs from the base state.
-    pub(crate) fn into_changes(self) -> StateChanges {
-        let mut changes = StateChanges::default();
-        let mut accounts = Vec::with_capacity(self.accounts.len());
-        #[expect(clippy::iter_over_hash_type, reason = "collected into an ordered map")]
+    pub(crate) fn into_changes(self) -> Changes {
+        let mut changes = Changes::default();
+        changes.accounts.reserve(self.accounts.len());
+        #[expect(clippy::iter_over_hash_type, reason = "accounts and slots are independent of each other")]
         for (address, entry) in self.accounts {
-            if !entry.is_dirty {
-                continue;
+            if entry.is_dirty {
+                note_code(&mut changes.codes, &entry);
+                entry.add_to(&mut changes, address);
             }
-            note_code(&mut changes.codes, &entry);
-            accounts.extend(entry.into_change().map(|change| (address, change)));
         }
-        changes.accounts = accounts.into_iter().collect();
         changes
     }
 }
@@ -210,13 +211,21 @@ impl Entry {
         self.info.as_ref().map(account_state)
     }
 
-    fn into_change(self) -> Option<AccountChange> {
+    fn add_to(self, changes: &mut Changes, address: Address) {
         let account = self.account();
         let storage_cleared = self.storage_cleared && self.base.is_some();
-        let changed = self.slots.into_iter().filter(|(_, slot)| slot.value != slot.base);
-        let storage: BTreeMap<_, _> = changed.map(|(key, slot)| (key, slot.value)).collect();
-        let is_same = account == self.base && storage.is_empty() && !storage_cleared;
-        (!is_same).then_some(AccountChange { account, storage_cleared, storage })
+        let before = changes.slots.len();
+        #[expect(clippy::iter_over_hash_type, reason = "slots are independent of each other")]
+        for (key, slot) in self.slots {
+            if slot.value != slot.base {
+                changes.slots.push((address, key, slot.value));
+            }
+        }
+        if account != self.base || storage_cleared {
+            changes.accounts.push(ChangedAccount { address, account, storage_cleared });
+        } else if changes.slots.len() > before {
+            changes.owners.insert(address, account);
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub fn before_transactions<S: DatabaseRef>(
         dao::apply(evm.ctx.db_mut()).map_err(ExecError::State)?;
     }
     system::before_transactions(&mut evm, block)?;
-    Ok(evm.ctx.journaled_state.database.into_changes())
+    Ok(evm.ctx.journaled_state.database.into_changes().into_state_changes())
 }
 
 /// What happens after the last transaction: requests to the consensus layer, withdrawals and rewards.
@@ -50,7 +50,7 @@ pub fn after_transactions<S: DatabaseRef>(
     }
     let mut overlay = evm.ctx.journaled_state.database;
     pay(&mut overlay, block).map_err(ExecError::State)?;
-    Ok((overlay.into_changes(), requests))
+    Ok((overlay.into_changes().into_state_changes(), requests))
 }
 
 /// One transaction as Ethereum's state tests run it: without system calls, withdrawals and rewards, but the fee
@@ -71,7 +71,7 @@ pub fn execute_alone<S: DatabaseRef>(
     let receipt = outcome.receipts.pop().ok_or_else(|| ExecError::Evm("no receipt was made".to_owned()))?;
     let mut overlay = evm.ctx.journaled_state.database;
     overlay.credit(block.beneficiary, U256::ZERO).map_err(ExecError::State)?;
-    Ok((receipt, overlay.into_changes()))
+    Ok((receipt, overlay.into_changes().into_state_changes()))
 }
 
 fn block_evm<'a, S: DatabaseRef>(block: &BlockContext, state: &'a S) -> BlockEvm<'a, S> {

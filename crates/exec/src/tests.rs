@@ -102,6 +102,10 @@ fn after(changes: &StateChanges, address: Address) -> Option<AccountState> {
     changes.accounts.get(&address).and_then(|change| change.account)
 }
 
+fn changes(outcome: &BlockOutcome) -> StateChanges {
+    outcome.changes.clone().into_state_changes()
+}
+
 fn balance(changes: &StateChanges, address: Address) -> U256 {
     after(changes, address).unwrap_or_default().balance
 }
@@ -110,10 +114,14 @@ fn balance(changes: &StateChanges, address: Address) -> U256 {
 fn a_transfer_changes_three_accounts() {
     let outcome = run(&block(Fork::London), &[call(0, RECIPIENT, 5)], &state());
     assert_eq!(outcome.gas_used, 21_000);
-    assert_eq!(outcome.changes.accounts.len(), 3);
-    assert_eq!(balance(&outcome.changes, RECIPIENT), U256::from(5));
-    assert_eq!(balance(&outcome.changes, MINER), U256::from(2 * ETHER + 21_000 * 9), "reward and tips, base fee burnt");
-    let sender = after(&outcome.changes, SENDER).unwrap();
+    assert_eq!(changes(&outcome).accounts.len(), 3);
+    assert_eq!(balance(&changes(&outcome), RECIPIENT), U256::from(5));
+    assert_eq!(
+        balance(&changes(&outcome), MINER),
+        U256::from(2 * ETHER + 21_000 * 9),
+        "reward and tips, base fee burnt"
+    );
+    let sender = after(&changes(&outcome), SENDER).unwrap();
     assert_eq!((sender.nonce, sender.balance), (1, U256::from(10 * ETHER - 5 - 21_000 * 10)));
     assert_eq!(outcome.receipts[0].status_or_post_state(), Eip658Value::Eip658(true));
     assert_eq!(outcome.statistics.executions, 1);
@@ -129,7 +137,7 @@ fn an_invalid_transaction_fails_the_block_or_is_left_out() {
     let outcome = execute(&block(Fork::London), &transactions, &state, &config).unwrap();
     assert_eq!(outcome.skipped, [(TxIndex(1), InvalidTransaction::NonceTooHigh { tx: 7, state: 1 })]);
     assert_eq!(outcome.receipts.len(), 2);
-    assert_eq!(balance(&outcome.changes, RECIPIENT), U256::from(2));
+    assert_eq!(balance(&changes(&outcome), RECIPIENT), U256::from(2));
 }
 
 #[test]
@@ -147,13 +155,13 @@ fn gas_of_a_block_is_limited_by_what_earlier_transactions_used() {
 fn touching_an_empty_account_creates_it_before_spurious_dragon_and_removes_it_since() {
     let call = [call(0, RECIPIENT, 0)];
     let before = run(&block(Fork::Tangerine), &call, &state());
-    assert_eq!(after(&before.changes, RECIPIENT), Some(AccountState::default()));
+    assert_eq!(after(&changes(&before), RECIPIENT), Some(AccountState::default()));
     let since = run(&block(Fork::SpuriousDragon), &call, &state());
-    assert!(!since.changes.accounts.contains_key(&RECIPIENT));
+    assert!(!changes(&since).accounts.contains_key(&RECIPIENT));
     let mut with_empty = state();
     with_empty.insert_account_info(RECIPIENT, AccountInfo::default());
     let removed = run(&block(Fork::SpuriousDragon), &call, &with_empty);
-    assert_eq!(removed.changes.accounts[&RECIPIENT].account, None);
+    assert_eq!(changes(&removed).accounts[&RECIPIENT].account, None);
 }
 
 #[test]
@@ -167,11 +175,11 @@ fn a_destroyed_contract_goes_with_its_storage_before_cancun_and_stays_since() {
         state
     };
     let outcome = run(&block(Fork::London), &[call(0, CONTRACT, 3)], &build());
-    let change = &outcome.changes.accounts[&CONTRACT];
+    let change = &changes(&outcome).accounts[&CONTRACT];
     assert_eq!((change.account, change.storage_cleared), (None, true));
-    assert_eq!(balance(&outcome.changes, Address::with_last_byte(0x99)), U256::from(3));
+    assert_eq!(balance(&changes(&outcome), Address::with_last_byte(0x99)), U256::from(3));
     let outcome = run(&block(Fork::Cancun), &[call(0, CONTRACT, 3)], &build());
-    assert!(!outcome.changes.accounts.contains_key(&CONTRACT), "unchanged: the value passed through");
+    assert!(!changes(&outcome).accounts.contains_key(&CONTRACT), "unchanged: the value passed through");
 }
 
 #[test]
@@ -182,11 +190,11 @@ fn storage_changes_are_absolute_and_a_round_trip_leaves_none() {
     state.insert_account_storage(CONTRACT, U256::ZERO, U256::from(7)).unwrap();
     let block = block(Fork::London);
     let outcome = run(&block, &[call(0, CONTRACT, 1), call(1, CONTRACT, 9)], &state);
-    assert_eq!(outcome.changes.accounts[&CONTRACT].storage, [(U256::ZERO, U256::from(9))].into());
+    assert_eq!(changes(&outcome).accounts[&CONTRACT].storage, [(U256::ZERO, U256::from(9))].into());
     let outcome = run(&block, &[call(0, CONTRACT, 1), call(1, CONTRACT, 7)], &state);
-    assert!(outcome.changes.accounts[&CONTRACT].storage.is_empty());
+    assert!(changes(&outcome).accounts[&CONTRACT].storage.is_empty());
     let outcome = run(&block, &[call(0, CONTRACT, 0)], &state);
-    assert_eq!(outcome.changes.accounts[&CONTRACT].storage, [(U256::ZERO, U256::ZERO)].into());
+    assert_eq!(changes(&outcome).accounts[&CONTRACT].storage, [(U256::ZERO, U256::ZERO)].into());
 }
 
 #[test]
@@ -196,8 +204,8 @@ fn created_code_is_reported_once_by_hash() {
     let outcome = run(&block(Fork::London), &[transaction(0, TxKind::Create, 0, &init)], &state());
     let code = Bytes::from_static(&[0]);
     let hash = alloy_primitives::keccak256(&code);
-    assert_eq!(outcome.changes.codes, [(hash, code)].into());
-    let created = after(&outcome.changes, SENDER.create(0)).unwrap();
+    assert_eq!(changes(&outcome).codes, [(hash, code)].into());
+    let created = after(&changes(&outcome), SENDER.create(0)).unwrap();
     assert_eq!((created.code_hash, created.nonce), (hash, 1));
 }
 
@@ -216,11 +224,11 @@ fn each_transactions_changes_add_up_to_the_blocks() {
         sum.extend(changes);
     }
     // A touched account that does not exist afterwards may be named apart; created accounts count as cleared.
-    sum.accounts.retain(|address, _| outcome.changes.accounts.contains_key(address));
+    sum.accounts.retain(|address, _| changes(&outcome).accounts.contains_key(address));
     for change in sum.accounts.values_mut() {
         change.storage_cleared = false;
     }
-    assert_eq!(sum, outcome.changes);
+    assert_eq!(sum, changes(&outcome));
 }
 
 #[test]
@@ -234,8 +242,8 @@ fn withdrawals_are_in_gwei_and_create_nothing_when_zero() {
     let withdrawal = |address, amount| Withdrawal { index: 0, validator_index: 0, address, amount };
     let withdrawals = vec![withdrawal(RECIPIENT, 3), withdrawal(CONTRACT, 0), withdrawal(RECIPIENT, 1)];
     let outcome = run(&BlockContext { withdrawals, ..block(Fork::Shanghai) }, &[], &state());
-    assert_eq!(balance(&outcome.changes, RECIPIENT), U256::from(4 * GWEI));
-    assert_eq!(outcome.changes.accounts.len(), 1);
+    assert_eq!(balance(&changes(&outcome), RECIPIENT), U256::from(4 * GWEI));
+    assert_eq!(changes(&outcome).accounts.len(), 1);
 }
 
 #[test]
@@ -245,9 +253,9 @@ fn miners_and_ommers_are_rewarded_until_paris() {
     {
         let outcome = run(&BlockContext { ommers: ommers.clone(), ..block(fork) }, &[], &state());
         let reward = ether * ETHER;
-        assert_eq!(balance(&outcome.changes, MINER), U256::from(reward + 2 * (reward / 32)), "{fork:?}");
-        assert_eq!(balance(&outcome.changes, RECIPIENT), U256::from(reward / 8 * 7), "{fork:?}");
-        assert_eq!(balance(&outcome.changes, CONTRACT), U256::from(reward / 8 * 2), "{fork:?}");
+        assert_eq!(balance(&changes(&outcome), MINER), U256::from(reward + 2 * (reward / 32)), "{fork:?}");
+        assert_eq!(balance(&changes(&outcome), RECIPIENT), U256::from(reward / 8 * 7), "{fork:?}");
+        assert_eq!(balance(&changes(&outcome), CONTRACT), U256::from(reward / 8 * 2), "{fork:?}");
     }
     assert!(run(&block(Fork::Paris), &[], &state()).changes.is_empty());
 }
@@ -259,17 +267,17 @@ fn the_dao_fork_moves_balances() {
     let mut state = state();
     state.insert_account_info(drained, AccountInfo::from_balance(U256::from(5)));
     let outcome = run(&BlockContext { is_dao_fork: true, ..block(Fork::Homestead) }, &[], &state);
-    assert_eq!(balance(&outcome.changes, refund), U256::from(5));
-    assert_eq!(after(&outcome.changes, drained), Some(AccountState::default()));
+    assert_eq!(balance(&changes(&outcome), refund), U256::from(5));
+    assert_eq!(after(&changes(&outcome), drained), Some(AccountState::default()));
 }
 
 #[test]
 fn system_calls_store_the_parents_hash_and_beacon_root() {
     let state = with_system_contracts(state());
     let outcome = run(&block(Fork::Prague), &[], &state);
-    let history = &outcome.changes.accounts[&HISTORY_STORAGE_ADDRESS].storage;
+    let history = &changes(&outcome).accounts[&HISTORY_STORAGE_ADDRESS].storage;
     assert_eq!(history, &[(U256::from(9), U256::from_be_bytes([9; 32]))].into());
-    let beacon = &outcome.changes.accounts[&BEACON_ROOTS_ADDRESS].storage;
+    let beacon = &changes(&outcome).accounts[&BEACON_ROOTS_ADDRESS].storage;
     let slot = U256::from(1_000);
     assert_eq!(beacon, &[(slot, U256::from(1_000)), (slot + U256::from(8_191), U256::from_be_bytes([8; 32]))].into());
     assert!(run(&block(Fork::Cancun), &[], &self::state()).changes.is_empty(), "the contract may be missing");
@@ -366,7 +374,7 @@ fn no_contract_is_created_where_there_is_storage() {
     let outcome = run(&block(Fork::London), &[create, call(1, RECIPIENT, 5)], &state);
     assert_eq!(outcome.receipts[0].status_or_post_state(), Eip658Value::Eip658(false));
     assert_eq!(outcome.receipts[0].cumulative_gas_used(), 200_000, "all gas is consumed");
-    assert_eq!(outcome.changes.accounts.get(&target), None, "the account is as it was");
-    assert_eq!(after(&outcome.changes, SENDER).unwrap().nonce, 2);
+    assert_eq!(changes(&outcome).accounts.get(&target), None, "the account is as it was");
+    assert_eq!(after(&changes(&outcome), SENDER).unwrap().nonce, 2);
     assert_eq!(outcome.receipts[1].status_or_post_state(), Eip658Value::Eip658(true));
 }

@@ -35,7 +35,8 @@ pub(super) fn check<S: DatabaseRef + Sync>(
     }
     let config = Config { access_list: AccessListUse::Given(decoded.into()), ..block.config.clone() };
     let again = execute(block.context, block.transactions, block.state, &config).map_err(|error| error.to_string())?;
-    if (&again.receipts, &again.changes) != (&outcome.receipts, &outcome.changes) {
+    let changes = |outcome: &BlockOutcome| outcome.changes.clone().into_state_changes();
+    if again.receipts != outcome.receipts || changes(&again) != changes(outcome) {
         return Err("executed from it, the block does something else".to_owned());
     }
     if block.context.fork < Fork::Cancun {

@@ -99,7 +99,7 @@ impl Accesses {
     pub(crate) fn take<S: revm::DatabaseRef>(
         &mut self,
         journal: &mut EvmState,
-        view: &View<'_, S>,
+        view: &mut View<'_, S>,
         sender: &Sender,
         removes_empty: bool,
     ) -> AccessRange {
@@ -119,7 +119,7 @@ impl Accesses {
         &mut self,
         address: Address,
         account: Account,
-        view: &View<'_, S>,
+        view: &mut View<'_, S>,
         sender: &Sender,
         removes_empty: bool,
     ) {
@@ -155,6 +155,7 @@ impl Accesses {
             self.take_code(&original, account.info);
         }
         let has_clears = view.memory().has_clears();
+        let before = self.slots.len();
         #[expect(clippy::iter_over_hash_type, reason = "slots are independent of each other")]
         for (slot, value) in account.storage {
             let slot_hash = slot_hash(hash, &slot);
@@ -167,6 +168,9 @@ impl Accesses {
                 is_from_base: !is_created && !has_clears && !view.may_be_written(slot_hash),
                 after: is_written.then_some(value.present_value),
             });
+        }
+        if !is_changed && self.slots[before..].iter().any(|slot| slot.after.is_some()) {
+            view.owners.entry(address).or_insert(seen);
         }
     }
 

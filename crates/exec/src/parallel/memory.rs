@@ -15,7 +15,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-use alloy_primitives::{Address, B256, U256, map::B256Map};
+use alloy_primitives::{
+    Address, B256, U256,
+    map::{AddressMap, B256Map},
+};
 use braid_types::changes::AccountState;
 use hashbrown::HashTable;
 use parking_lot::{Mutex, RwLock};
@@ -147,6 +150,8 @@ pub(crate) struct Memory {
     committed: Aligned<AtomicU32>,
     /// Whether any account lost its storage. Rare; then every read of a slot asks for its account too.
     has_clears: AtomicBool,
+    /// Accounts that lost their storage in some version, with repetitions.
+    cleared: Mutex<Vec<Address>>,
     codes: RwLock<B256Map<Bytecode>>,
 }
 
@@ -178,6 +183,7 @@ impl Memory {
             length: Aligned::default(),
             committed: Aligned::default(),
             has_clears: AtomicBool::new(false),
+            cleared: Mutex::default(),
             codes: RwLock::default(),
         }
     }
@@ -230,6 +236,7 @@ impl Memory {
         if write.clears_storage {
             // Ordering: see `has_clears`.
             self.has_clears.store(true, Ordering::Release);
+            self.cleared.lock().push(write.address);
         }
         let committed = self.committed();
         let mut shard = self.shard(write.hash).lock();
@@ -336,18 +343,35 @@ impl Memory {
         self.committed.0.store(committed, Ordering::Relaxed);
     }
 
+    /// Accounts that lost their storage, each with the newest version that did it.
+    pub(crate) fn cleared(&self) -> AddressMap<Version> {
+        let cleared = self.cleared.lock();
+        cleared.iter().filter_map(|&address| Some((address, self.cleared_at(&address, Version::MAX)?))).collect()
+    }
+
+    /// Number of locations that were written.
+    pub(crate) fn len(&self) -> usize {
+        let length = |shard: &Aligned<Mutex<Shard>>| {
+            let shard = shard.0.lock();
+            shard.accounts.len() + shard.slots.len()
+        };
+        self.shards.iter().map(length).sum()
+    }
+
     /// Takes out the newest version of every location of every `step`-th shard from `first` on.
-    pub(crate) fn drain(&self, first: usize, step: usize, into: &mut Final) {
+    pub(crate) fn drain(&self, first: usize, step: usize) -> Final {
+        let mut all = Final::default();
         for shard in self.shards[first..].iter().step_by(step) {
             let shard = std::mem::take(&mut *shard.0.lock());
+            all.accounts.reserve(shard.accounts.len());
             for entry in shard.accounts {
-                let Some(state) = entry.versions.last() else { continue };
-                let cleared = entry.clears.iter().copied().max();
-                into.accounts.push(FinalAccount { address: entry.address, state, cleared, base: entry.base });
+                let AccountEntry { address, versions, base, .. } = entry;
+                all.accounts.push(FinalAccount { address, state: versions.last(), base });
             }
+            all.slots.reserve(shard.slots.len());
             for entry in shard.slots {
                 let Some(&(version, value)) = entry.versions.0.last() else { continue };
-                into.slots.push(FinalSlot {
+                all.slots.push(FinalSlot {
                     address: entry.address,
                     slot: entry.slot,
                     version,
@@ -356,6 +380,7 @@ impl Memory {
                 });
             }
         }
+        all
     }
 }
 
@@ -370,9 +395,8 @@ pub(crate) struct Final {
 #[derive(Debug)]
 pub(crate) struct FinalAccount {
     pub(crate) address: Address,
-    pub(crate) state: Option<AccountState>,
-    /// The newest version that removed its storage.
-    pub(crate) cleared: Option<Version>,
+    /// `None`: what was written was withdrawn.
+    pub(crate) state: Option<Option<AccountState>>,
     /// What the base state says, where it is known.
     pub(crate) base: Option<Option<AccountState>>,
 }

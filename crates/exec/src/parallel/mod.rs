@@ -8,13 +8,10 @@ mod schedule;
 mod view;
 mod worker;
 
-use std::{collections::BTreeMap, sync::atomic::AtomicBool};
+use std::sync::atomic::AtomicBool;
 
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
-use braid_types::{
-    Fork, RecoveredTx, StateChanges,
-    changes::{AccountChange, AccountState},
-};
+use braid_types::{Fork, RecoveredTx, StateChanges, changes::AccountState};
 use parking_lot::{Condvar, Mutex};
 use revm::{
     DatabaseRef,
@@ -26,19 +23,25 @@ use revm::{
 
 use self::{
     commit::Committer,
-    memory::{AccountWrite, Final, Memory, SlotWrite, Version, account_hash, slot_hash},
+    memory::{AccountWrite, Final, FinalAccount, FinalSlot, Memory, SlotWrite, Version, account_hash, slot_hash},
     schedule::Schedule,
     view::short,
-    worker::{Shared, work},
+    worker::{Owners, Shared, work},
 };
 use crate::{
     block::{self, BlockEvm},
+    changes::{ChangedAccount, Changes},
     dao,
     evm::new_evm,
-    outcome::{BlockContext, BlockOutcome, Config, ExecError},
+    outcome::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError},
     overlay::Overlay,
     system,
 };
+
+/// Whether the parallel path does all that is asked for.
+pub(crate) fn serves(config: &Config) -> bool {
+    !config.per_transaction_changes && config.access_list == AccessListUse::Ignore
+}
 
 /// Executes a block with several threads; see the [module](self).
 pub(crate) fn execute<S: DatabaseRef + Sync>(
@@ -46,10 +49,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
     transactions: &[RecoveredTx],
     state: &S,
     config: &Config,
-) -> Result<BlockOutcome, ExecError<S::Error>>
-where
-    S::Error: Send,
-{
+) -> Result<BlockOutcome, ExecError<S::Error>> {
     let total = u32::try_from(transactions.len()).unwrap_or(u32::MAX);
     let memory = Memory::new();
     publish_changes(&memory, 0, &before_transactions(block, state)?);
@@ -68,11 +68,14 @@ where
         beneficiary: Mutex::new(beneficiary),
         is_over: AtomicBool::new(false),
     };
-    std::thread::scope(|scope| {
-        for _ in 1..config.threads.get().min(transactions.len()) {
-            scope.spawn(|| work(&shared));
+    let owners = std::thread::scope(|scope| {
+        let others: Vec<_> =
+            (1..config.threads.get().min(transactions.len())).map(|_| scope.spawn(|| work(&shared))).collect();
+        let mut owners = work(&shared);
+        for other in others {
+            owners.extend(joined(other));
         }
-        work(&shared);
+        owners
     });
     let committer = shared.committer.into_inner();
     if let Some(error) = committer.error {
@@ -80,6 +83,7 @@ where
     }
     let mut outcome = committer.outcome;
     finish(block, state, &memory, total, committer.beneficiary, &mut outcome)?;
+    outcome.changes = collect(&memory, state, config.threads.get(), owners).map_err(ExecError::State)?;
     Ok(outcome)
 }
 
@@ -91,7 +95,7 @@ fn before_transactions<S: DatabaseRef>(block: &BlockContext, state: &S) -> Resul
         dao::apply(evm.ctx.db_mut()).map_err(ExecError::State)?;
     }
     system::before_transactions(&mut evm, block)?;
-    Ok(evm.ctx.journaled_state.database.into_changes())
+    Ok(evm.ctx.journaled_state.database.into_changes().into_state_changes())
 }
 
 /// What the block does after its transactions, and the sum of all changes.
@@ -115,10 +119,7 @@ fn finish<S: DatabaseRef>(
     }
     let mut overlay = evm.ctx.journaled_state.database;
     block::pay(&mut overlay, block).map_err(ExecError::State)?;
-    publish_changes(memory, total + 2, &overlay.into_changes());
-    let mut all = Final::default();
-    memory.drain(0, 1, &mut all);
-    outcome.changes = changes(all, memory, state).map_err(ExecError::State)?;
+    publish_changes(memory, total + 2, &overlay.into_changes().into_state_changes());
     Ok(())
 }
 
@@ -158,71 +159,92 @@ fn base_account<S: DatabaseRef>(state: &S, address: Address) -> Result<Option<Ac
     Ok(info.map(|info| AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }))
 }
 
+/// Entries of the memory below which one thread collects them all.
+const COLLECT_ALONE: usize = 4_096;
+
 /// Everything that differs from the base state.
-fn changes<S: DatabaseRef>(all: Final, memory: &Memory, state: &S) -> Result<StateChanges, S::Error> {
-    let mut accounts = AddressMap::<Changed>::with_capacity_and_hasher(all.accounts.len(), Default::default());
-    for account in all.accounts {
-        let base = match account.base {
-            Some(base) => base,
-            None => base_account(state, account.address)?,
-        };
-        let changed = Changed { base, state: account.state, cleared: account.cleared, slots: Vec::new() };
-        accounts.insert(account.address, changed);
+fn collect<S: DatabaseRef + Sync>(
+    memory: &Memory,
+    state: &S,
+    threads: usize,
+    mut owners: Owners,
+) -> Result<Changes, S::Error> {
+    let cleared = memory.cleared();
+    let threads = if memory.len() < COLLECT_ALONE { 1 } else { threads };
+    let mut parts: Vec<Result<Changes, S::Error>> = std::thread::scope(|scope| {
+        let part = |first| collect_part(memory.drain(first, threads), memory, state, &cleared);
+        let others: Vec<_> = (1..threads).map(|first| scope.spawn(move || part(first))).collect();
+        let own = part(0);
+        std::iter::once(own).chain(others.into_iter().map(joined)).collect()
+    });
+    let mut all = parts.swap_remove(0)?;
+    owners.extend(std::mem::take(&mut all.owners));
+    all.owners = owners;
+    for part in parts {
+        let part = part?;
+        all.accounts.extend(part.accounts);
+        all.slots.extend(part.slots);
+        all.owners.extend(part.owners);
+        all.codes.extend(part.codes);
     }
-    for slot in all.slots {
-        let changed = match accounts.entry(slot.address) {
-            alloy_primitives::map::hash_map::Entry::Occupied(known) => known.into_mut(),
-            alloy_primitives::map::hash_map::Entry::Vacant(unknown) => {
-                let base = base_account(state, slot.address)?;
-                unknown.insert(Changed { base, state: base, cleared: None, slots: Vec::new() })
-            }
-        };
-        let is_gone = changed.cleared.is_some_and(|cleared| slot.version < cleared);
-        let base = match slot.base {
-            _ if changed.cleared.is_some() => U256::ZERO,
-            Some(base) => base,
-            None => state.storage_ref(slot.address, slot.slot)?,
-        };
-        if !is_gone && slot.value != base {
-            changed.slots.push((slot.slot, slot.value));
-        }
-    }
-    let mut codes = BTreeMap::new();
-    let mut list = Vec::with_capacity(accounts.len());
-    #[expect(clippy::iter_over_hash_type, reason = "collected into an ordered map")]
-    for (address, changed) in accounts {
-        if let Some((hash, code)) = changed.new_code(memory) {
-            codes.insert(hash, code.original_bytes());
-        }
-        list.extend(changed.into_change().map(|change| (address, change)));
-    }
-    Ok(StateChanges { accounts: list.into_iter().collect(), codes })
+    Ok(all)
 }
 
-/// An account before and after.
-struct Changed {
-    base: Option<AccountState>,
-    state: Option<AccountState>,
-    cleared: Option<Version>,
-    slots: Vec<(U256, U256)>,
+/// What a thread returned; its panic goes on here.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-impl Changed {
-    fn new_code(&self, memory: &Memory) -> Option<(B256, Bytecode)> {
-        let hash = self.state?.code_hash;
-        let is_old = self.base.is_some_and(|base| base.code_hash == hash);
-        if is_old || hash == KECCAK_EMPTY {
-            return None;
+/// What of these locations differs from the base state.
+fn collect_part<S: DatabaseRef>(
+    part: Final,
+    memory: &Memory,
+    state: &S,
+    cleared: &AddressMap<Version>,
+) -> Result<Changes, S::Error> {
+    let mut changes = Changes::default();
+    changes.accounts.reserve(part.accounts.len());
+    changes.slots.reserve(part.slots.len());
+    for FinalAccount { address, state: account, base } in part.accounts {
+        let base = match base {
+            Some(base) => base,
+            None => base_account(state, address)?,
+        };
+        let account = account.unwrap_or(base);
+        if let Some((hash, code)) = new_code(base, account, memory) {
+            changes.codes.insert(hash, code.original_bytes());
         }
-        memory.code(&hash).map(|code| (hash, code))
+        let storage_cleared = base.is_some() && cleared.contains_key(&address);
+        if account != base || storage_cleared {
+            changes.accounts.push(ChangedAccount { address, account, storage_cleared });
+        } else {
+            changes.owners.insert(address, account);
+        }
     }
+    for FinalSlot { address, slot, version, value, base } in part.slots {
+        let cleared = cleared.get(&address);
+        if cleared.is_some_and(|&cleared| version < cleared) {
+            continue;
+        }
+        let base = match base {
+            _ if cleared.is_some() => U256::ZERO,
+            Some(base) => base,
+            None => state.storage_ref(address, slot)?,
+        };
+        if value != base {
+            changes.slots.push((address, slot, value));
+        }
+    }
+    Ok(changes)
+}
 
-    fn into_change(self) -> Option<AccountChange> {
-        let storage_cleared = self.cleared.is_some() && self.base.is_some();
-        let storage: BTreeMap<_, _> = self.slots.into_iter().collect();
-        let is_same = self.state == self.base && storage.is_empty() && !storage_cleared;
-        (!is_same).then_some(AccountChange { account: self.state, storage_cleared, storage })
+/// The code of an account, if it was deployed in this block.
+fn new_code(base: Option<AccountState>, account: Option<AccountState>, memory: &Memory) -> Option<(B256, Bytecode)> {
+    let hash = account?.code_hash;
+    if hash == KECCAK_EMPTY || base.is_some_and(|base| base.code_hash == hash) {
+        return None;
     }
+    memory.code(&hash).map(|code| (hash, code))
 }
 
 /// State as the transactions left it.

@@ -47,6 +47,8 @@ pub(crate) struct View<'a, S> {
     codes: B256Map<Code>,
     empty_code: Bytecode,
     pub(crate) observed: AddressMap<Observed>,
+    /// Accounts of which transactions changed slots but nothing else, as they were seen.
+    pub(crate) owners: AddressMap<Option<AccountState>>,
     /// Whether the transaction tried to create a contract: then nonces matter.
     pub(crate) creates: bool,
 }
@@ -75,6 +77,7 @@ impl<'a, S: DatabaseRef> View<'a, S> {
             codes: B256Map::default(),
             empty_code: private_copy(&Bytecode::default()),
             observed: AddressMap::default(),
+            owners: AddressMap::default(),
             creates: false,
         }
     }

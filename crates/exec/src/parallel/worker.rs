@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alloy_primitives::U256;
+use alloy_primitives::{U256, map::AddressMap};
 use braid_types::{RecoveredTx, changes::AccountState};
 use parking_lot::{Condvar, Mutex};
 use revm::{
@@ -92,8 +92,11 @@ pub(crate) enum Refused<E: std::error::Error> {
     Failed(ExecError<E>),
 }
 
-/// Works until the block is over.
-pub(crate) fn work<S: DatabaseRef + Sync>(shared: &Shared<'_, S>) {
+/// Accounts by address, as they are.
+pub(crate) type Owners = AddressMap<Option<AccountState>>;
+
+/// Works until the block is over. Returns the accounts of which this worker's transactions changed nothing but slots.
+pub(crate) fn work<S: DatabaseRef + Sync>(shared: &Shared<'_, S>) -> Owners {
     let _guard = EndOnPanic(shared);
     let mut worker = Worker::new(shared);
     while !shared.is_over() {
@@ -109,10 +112,11 @@ pub(crate) fn work<S: DatabaseRef + Sync>(shared: &Shared<'_, S>) {
                 drop(schedule);
                 worker.speculate(shared, &run);
             }
-            None if shared.is_over() => return,
+            None if shared.is_over() => break,
             None => shared.wake.wait(&mut schedule),
         }
     }
+    std::mem::take(&mut worker.view().owners)
 }
 
 impl<'a, S: DatabaseRef> Worker<'a, S> {
@@ -180,7 +184,7 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         let sender = sender(&self.evm.ctx.tx, self.evm.ctx.journaled_state.database.creates);
         let journal = &mut self.evm.ctx.journaled_state;
         let mut state = std::mem::take(&mut journal.inner.state);
-        let range = accesses.take(&mut state, &journal.database, &sender, self.block.fork >= Fork::SpuriousDragon);
+        let range = accesses.take(&mut state, &mut journal.database, &sender, self.block.fork >= Fork::SpuriousDragon);
         // The emptied map goes back, so that its memory serves the next transaction.
         self.evm.finalize();
         self.evm.ctx.journaled_state.inner.state = state;

@@ -75,7 +75,7 @@ fn of_block(context: &RpcContext, block: Arc<ExecutedBlock>) -> Result<Execution
     let outcome = executed.map_err(|error| RpcError::internal(format!("re-execution failed: {error}")))?;
     let mut read = recorder.read.into_inner();
     // What is written without being read (a balance that a reward adds to) is proven too.
-    for (address, change) in &outcome.changes.accounts {
+    for (address, change) in &outcome.changes.into_state_changes().accounts {
         read.slots.entry(*address).or_default().extend(change.storage.keys());
     }
     let headers = headers(context, read.oldest_hash.unwrap_or(parent).min(parent), parent)?;

@@ -12,6 +12,7 @@ use alloy_eips::{
 };
 use alloy_genesis::Genesis;
 use alloy_rlp::{Decodable, Encodable};
+use braid_exec::access_list;
 use braid_types::{ChainSpec, Transaction};
 
 pub mod node;
@@ -44,6 +45,27 @@ pub fn block(bytes: &[u8]) {
     let again = RlpBlock::decode(&mut &encoded[..]).expect("what was encoded decodes");
     assert_eq!(again, block, "a block survives its encoding");
     assert_eq!(again.header.hash_slow(), block.header.hash_slow(), "and keeps its hash");
+}
+
+/// Transactions and gas limit of the block whose access list is fuzzed.
+const LISTED: (usize, u64) = (8, 30_000_000);
+
+/// The access list of a block (EIP-7928), decoded and read.
+pub fn access_list(bytes: &[u8]) {
+    let (transactions, gas_limit) = LISTED;
+    let Ok(list) = access_list::decode(bytes, transactions, gas_limit) else { return };
+    assert_eq!(access_list::encode(&list), bytes, "a list has one encoding");
+    assert_eq!(access_list::first_difference(&list, &list), None, "a list is itself");
+    let after = access_list::index_after(transactions + 1);
+    let given = access_list::GivenState::new(&list);
+    for account in &list {
+        let info = given.account(account.address, after);
+        assert_eq!((info.balance, info.nonce), (account.balance_post_state(), account.nonce_post_state()));
+        assert_eq!(info.code.map(|code| code.hash_slow()), account.code_hash_post_state());
+        for (slot, value) in account.storage_post_states() {
+            assert_eq!(given.slot(account.address, slot, after), Some(value));
+        }
+    }
 }
 
 /// The payload of a record of the block log.

@@ -123,6 +123,18 @@ impl Node {
         (0..=BLOCKS).map(block).collect()
     }
 
+    /// The access lists of the chain's blocks in RLP.
+    ///
+    /// # Panics
+    /// If the node does not give them.
+    pub fn access_lists(&self) -> Vec<Vec<u8>> {
+        let list = |number: u64| {
+            let raw = self.call("debug_getRawBlockAccessList", &json!([format!("{number:#x}")]));
+            serde_json::from_value::<Bytes>(raw).expect("a raw list is hex").to_vec()
+        };
+        (0..=BLOCKS).map(list).collect()
+    }
+
     /// Payloads of the records in the chain's log.
     ///
     /// # Panics

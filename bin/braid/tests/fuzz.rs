@@ -98,6 +98,11 @@ fn blocks() {
 }
 
 #[test]
+fn access_lists() {
+    run(&Node::start().access_lists(), 30_000, targets::access_list);
+}
+
+#[test]
 fn log_records() {
     run(&Node::start().records(), 30_000, targets::record);
 }

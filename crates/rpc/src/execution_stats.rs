@@ -132,3 +132,31 @@ impl From<&Contention> for RpcContention {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(number: u64) -> Committed {
+        let block = ExecutedBlock {
+            hash: B256::from(U256::from(number)),
+            block: braid_types::Block::default(),
+            receipts: Vec::new(),
+            total_difficulty: U256::ZERO,
+        };
+        let statistics = Statistics { executions: number, ..Statistics::default() };
+        Committed { reverted: Vec::new(), added: vec![Arc::new(block)], statistics, timings: Timings::default() }
+    }
+
+    #[test]
+    fn only_the_newest_are_kept() {
+        let stats = ExecutionStats::default();
+        let count = limits::MAX_KEPT_STATISTICS as u64 + 3;
+        for number in 1..=count {
+            stats.on_commit(&commit(number));
+        }
+        let executions = |number: u64| stats.find(U256::from(number).into()).map(|entry| entry.statistics.executions);
+        assert_eq!((executions(3), executions(4), executions(count)), (None, Some(4), Some(count)));
+        assert_eq!(stats.kept.read().len(), limits::MAX_KEPT_STATISTICS);
+    }
+}

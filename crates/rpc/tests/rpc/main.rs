@@ -6,6 +6,7 @@ mod accounts;
 mod blobs;
 mod calls;
 mod dev_methods;
+mod executions;
 mod fees;
 mod kit;
 mod logs;

@@ -72,7 +72,7 @@ impl Term {
 }
 
 /// A list of terms of bounded length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Terms<const N: usize> {
     len: usize,
     terms: [Term; N],
@@ -83,6 +83,14 @@ pub(super) type Linear = Terms<MAX_TERMS>;
 
 /// Terms that were cut.
 pub(super) type Pieces = Terms<MAX_PIECES>;
+
+impl<const N: usize> PartialEq for Terms<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl<const N: usize> Eq for Terms<N> {}
 
 impl<const N: usize> Default for Terms<N> {
     fn default() -> Self {
@@ -145,6 +153,9 @@ impl Linear {
 
     /// The sum of two words; `None` if it has too many terms.
     pub(super) fn plus(&self, other: &Self) -> Option<Self> {
+        if self.is_constant() || other.is_constant() {
+            return Some(if self.is_constant() { *other } else { *self });
+        }
         let mut pieces = Pieces::default();
         for &term in self.as_slice().iter().chain(other.as_slice()) {
             pieces.push(term)?;

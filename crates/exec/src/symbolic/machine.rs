@@ -11,7 +11,7 @@ use revm::{
     bytecode::opcode::{self, OpCode},
     handler::MainnetContext,
     interpreter::{
-        GasTable, InstructionExecResult, InstructionTable, Interpreter, InterpreterAction,
+        GasTable, InstructionExecResult, InstructionResult, InstructionTable, Interpreter, InterpreterAction,
         interpreter::EthInterpreter,
         interpreter_types::{InputsTr, Jumps, LoopControl},
     },
@@ -81,6 +81,7 @@ impl<D: Database> Machine<'_, D> {
     }
 
     /// The original value of a slot of an account that the transaction did not create, if it has been read.
+    #[inline]
     fn original(&self, address: Address, slot: U256) -> Option<U256> {
         let account = self.context.journaled_state.inner.state.get(&address)?;
         let is_new = account.is_created() || account.is_created_locally();
@@ -100,18 +101,8 @@ pub(super) fn run<D: Database, F: Fn(Address, U256) -> bool>(
     is_hot: &F,
 ) -> InterpreterAction {
     let error = loop {
-        let top = tracker.top();
-        let reach = if tracker.has_memory_tags() { &REACH_WITH_MEMORY } else { &REACH };
-        let error = loop {
-            let opcode = machine.interpreter.bytecode.opcode();
-            if machine.interpreter.stack.len() < top + usize::from(reach[usize::from(opcode)]) {
-                break tracked_step(tracker, machine, opcode, is_hot).err();
-            }
-            if let Err(error) = machine.step() {
-                break Some(error);
-            }
-        };
-        if let Some(error) = error {
+        let stop = if tracker.has_tags() { plain_steps(tracker, machine) } else { untagged_steps(machine) };
+        if let Err(error) = stop.and_then(|opcode| tracked_step(tracker, machine, opcode, is_hot)) {
             break error;
         }
     };
@@ -119,6 +110,32 @@ pub(super) fn run<D: Database, F: Fn(Address, U256) -> bool>(
         machine.interpreter.halt(error);
     }
     machine.interpreter.take_next_action()
+}
+
+/// Takes steps up to the next access to storage.
+#[inline(always)]
+fn untagged_steps<D: Database>(machine: &mut Machine<'_, D>) -> Result<u8, InstructionResult> {
+    loop {
+        let opcode = machine.interpreter.bytecode.opcode();
+        if matches!(opcode, opcode::SLOAD | opcode::SSTORE) {
+            return Ok(opcode);
+        }
+        machine.step()?;
+    }
+}
+
+/// Takes steps up to one that may touch a tagged word.
+#[inline(always)]
+fn plain_steps<D: Database>(tracker: &Tracker, machine: &mut Machine<'_, D>) -> Result<u8, InstructionResult> {
+    let top = tracker.top();
+    let reach = if tracker.has_memory_tags() { &REACH_WITH_MEMORY } else { &REACH };
+    loop {
+        let opcode = machine.interpreter.bytecode.opcode();
+        if machine.interpreter.stack.len() < top + usize::from(reach[usize::from(opcode)]) {
+            return Ok(opcode);
+        }
+        machine.step()?;
+    }
 }
 
 /// Takes a step that may touch a tagged word.

@@ -94,10 +94,8 @@ const SOLADY_SUPPLY: U256 = U256::from_limbs([0x345c_df77_eb68_f44c, 0x05, 0, 0]
 
 #[test]
 fn a_transfer_to_a_hot_recipient_adds() {
-    let tokens = [
-        (OZ_TOKEN, mapping(HOT, 0), mapping(SENDER, 0)),
-        (SOLADY_TOKEN, solady_balance(HOT), solady_balance(SENDER)),
-    ];
+    let tokens =
+        [(OZ_TOKEN, mapping(HOT, 0), mapping(SENDER, 0)), (SOLADY_TOKEN, solady_balance(HOT), solady_balance(SENDER))];
     for (code, slot, sender) in tokens {
         let case = Case {
             code,
@@ -113,10 +111,8 @@ fn a_transfer_to_a_hot_recipient_adds() {
 
 #[test]
 fn a_transfer_from_a_hot_sender_subtracts() {
-    let tokens = [
-        (OZ_TOKEN, mapping(SENDER, 0), mapping(HOT, 0)),
-        (SOLADY_TOKEN, solady_balance(SENDER), solady_balance(HOT)),
-    ];
+    let tokens =
+        [(OZ_TOKEN, mapping(SENDER, 0), mapping(HOT, 0)), (SOLADY_TOKEN, solady_balance(SENDER), solady_balance(HOT))];
     for (code, slot, recipient) in tokens {
         let case = Case {
             code,
@@ -146,10 +142,16 @@ fn mints_add_to_the_supply() {
 }
 
 /// Runs a case on the same contract from three compilers.
-fn accounting(signature: &str, arguments: &[U256], slot: U256, guess: U256, admitted: &[U256], refused: &[U256]) -> Vec<U256> {
-    let left = ACCOUNTING.map(|code| {
-        Case { code, call: call(signature, arguments), slot, guess, admitted, refused }.check(&[])
-    });
+fn accounting(
+    signature: &str,
+    arguments: &[U256],
+    slot: U256,
+    guess: U256,
+    admitted: &[U256],
+    refused: &[U256],
+) -> Vec<U256> {
+    let left = ACCOUNTING
+        .map(|code| Case { code, call: call(signature, arguments), slot, guess, admitted, refused }.check(&[]));
     assert!(left.iter().all(|other| *other == left[0]));
     left[0].clone()
 }
@@ -181,7 +183,8 @@ fn packed_fields_are_apart() {
 
     let admitted = [pair(6, 6), pair(5, 6), pair(1_000, 2_000)];
     let arguments = [word(5), word(5)];
-    let left = accounting("subtractBoth(uint128,uint128)", &arguments, slot, guess, &admitted, &[pair(4, 9), pair(9, 4)]);
+    let left =
+        accounting("subtractBoth(uint128,uint128)", &arguments, slot, guess, &admitted, &[pair(4, 9), pair(9, 4)]);
     assert_eq!(left, [pair(1, 1), pair(0, 1), pair(995, 1_995)]);
 }
 
@@ -217,7 +220,8 @@ fn a_charge_asks_for_enough() {
     }
     // Where the charge fails, it fails below the same bound, and the slot is left as it was.
     let arguments = [as_word(HOT), word(20)];
-    let left = accounting("chargeNested(address,uint256)", &arguments, slot, word(5), &[word(0), word(19)], &[word(20)]);
+    let left =
+        accounting("chargeNested(address,uint256)", &arguments, slot, word(5), &[word(0), word(19)], &[word(20)]);
     assert_eq!(left, [word(0), word(19)]);
 }
 

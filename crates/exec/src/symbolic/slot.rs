@@ -11,7 +11,7 @@ use alloy_primitives::{Address, U256};
 use super::linear::{Linear, Pieces, Term, low_mask};
 
 /// Most intervals of a slot; with more the slot is exact.
-const MAX_INTERVALS: usize = 6;
+const MAX_INTERVALS: usize = 4;
 
 /// A field of the base and where its content must lie.
 #[derive(Clone, Copy, Debug, Default)]
@@ -203,6 +203,9 @@ impl TrackedSlot {
 
     /// Keeps two words equal or different, whichever they are.
     pub(super) fn keep_equality(&mut self, first: (Linear, U256), second: (Linear, U256)) {
+        if first.0 == second.0 {
+            return;
+        }
         match first.0.plus(&second.0.negated()) {
             Some(difference) => self.keep_zeroness(&difference, first.1.wrapping_sub(second.1)),
             None => {

@@ -121,7 +121,7 @@ impl Run {
     }
 }
 
-fn block(fork: Fork) -> BlockContext {
+pub(super) fn block(fork: Fork) -> BlockContext {
     let spec = ChainSpec::at_fork(1, fork);
     BlockContext {
         chain_id: 1,

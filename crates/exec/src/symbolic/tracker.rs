@@ -154,6 +154,11 @@ impl Tracker {
         self.top
     }
 
+    /// Whether a word of the frame's stack or memory is tagged.
+    pub(super) fn has_tags(&self) -> bool {
+        self.top > 0 || self.has_memory_tags()
+    }
+
     fn find_top(&mut self) {
         self.top = self.tags[self.frame.tags..].iter().map(|(index, _)| index + 1).max().unwrap_or_default();
     }

@@ -45,10 +45,7 @@ pub fn run<'a, S: DatabaseRef>(
 ) -> Result<Done<'a, S>, ExecError<S::Error>> {
     let mut db = CacheDB::new(state);
     db.cache.accounts.reserve(2 * transactions.len());
-    if block.is_dao_fork || block.fork >= Fork::Cancun {
-        let changes = before_transactions(block, state)?;
-        write(&mut db, changes)?;
-    }
+    begin(&mut db, block)?;
     let mut evm = new_evm(block, db);
     let (mut receipts, mut gas_used) = (Vec::with_capacity(transactions.len()), 0);
     for (index, transaction) in (0..).map(TxIndex).zip(transactions) {
@@ -64,6 +61,15 @@ pub fn run<'a, S: DatabaseRef>(
         write(&mut db, changes)?;
     }
     Ok(Done { receipts, gas_used, requests, cache: Cache(db) })
+}
+
+/// What happens before the transactions.
+pub(crate) fn begin<S: DatabaseRef>(db: &mut CacheDB<&S>, block: &BlockContext) -> Result<(), ExecError<S::Error>> {
+    if block.is_dao_fork || block.fork >= Fork::Cancun {
+        let changes = before_transactions(block, db.db)?;
+        write(db, changes)?;
+    }
+    Ok(())
 }
 
 fn failure<E: std::error::Error>(index: TxIndex, error: EVMError<E>) -> ExecError<E> {

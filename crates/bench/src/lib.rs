@@ -1,11 +1,13 @@
 //! Workloads for the executor, and how fast it is on them beside the best plain loop over revm.
 //!
 //! Reading order: [`workload`] (what is measured), [`world`] (how the state it needs comes about), [`blocks`] (recorded
-//! blocks as a workload), [`baseline`] (what the executor is compared with), [`measure`] (how).
+//! blocks as a workload), [`baseline`] (what the executor is compared with), [`measure`] (how),
+//! [`critical_path`] (what could be reached at best).
 
 pub mod artifacts;
 pub mod baseline;
 pub mod blocks;
+pub mod critical_path;
 pub mod measure;
 pub mod random;
 pub mod state;

@@ -1,7 +1,9 @@
 //! The command `braid-bench`.
 
 mod exec;
+mod plot;
 mod report;
+mod selection;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,8 @@ struct Cli {
 enum Command {
     /// Measure the executor
     Exec(exec::ExecArgs),
+    /// Draw the speed-up over threads
+    Plot(plot::PlotArgs),
     /// List the workloads
     List,
 }
@@ -26,6 +30,7 @@ enum Command {
 fn main() -> eyre::Result<ExitCode> {
     match Cli::parse().command {
         Command::Exec(args) => exec::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::List => {
             report::list()?;
             Ok(ExitCode::SUCCESS)

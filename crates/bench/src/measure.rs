@@ -2,11 +2,14 @@
 
 use std::{
     num::NonZeroUsize,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use braid_exec::{BlockContext, BlockOutcome, Config, ExecError, execute};
+use alloy_eips::eip7685::Requests;
+use braid_exec::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError, access_list::BlockAccessList, execute};
 use braid_types::{Receipt, RecoveredTx, StateChanges};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::{
     baseline,
@@ -27,6 +30,8 @@ pub struct Sample {
     pub transactions: Vec<RecoveredTx>,
     /// The state before it.
     pub state: MemoryState,
+    /// The access list that it carries, for the executor.
+    pub access_list: Option<Arc<BlockAccessList>>,
 }
 
 /// How a sample was measured.
@@ -38,15 +43,24 @@ pub struct Plan {
     pub runs: Option<NonZeroUsize>,
 }
 
+/// What a run took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// Time on the wall.
+    pub wall: Duration,
+    /// Time of all processors that the process used.
+    pub cpu: Duration,
+}
+
 /// What was measured.
 #[derive(Clone, Debug)]
 pub struct Measured {
     /// Gas of the block.
     pub gas: u64,
     /// Median of the plain loop.
-    pub sequential: Duration,
+    pub sequential: Cost,
     /// Median of the executor.
-    pub parallel: Duration,
+    pub parallel: Cost,
     /// Whether gas, receipts, requests and changes were the same on every run.
     pub identical: bool,
 }
@@ -56,7 +70,7 @@ pub struct Measured {
 struct Left {
     gas_used: u64,
     receipts: Vec<Receipt>,
-    requests: alloy_eips::eip7685::Requests,
+    requests: Requests,
     changes: StateChanges,
 }
 
@@ -73,43 +87,59 @@ impl From<BlockOutcome> for Left {
 /// If either side fails to execute it.
 pub fn measure(sample: &Sample, plan: Plan) -> Result<Measured, ExecError<Missing>> {
     let (once, expected) = sequential(sample)?;
-    let runs = plan.runs.map_or(if once < LONG_RUN { 11 } else { 5 }, NonZeroUsize::get);
+    let runs = plan.runs.map_or(if once.wall < LONG_RUN { 11 } else { 5 }, NonZeroUsize::get);
     let (_, first) = parallel(sample, plan.threads)?;
     let mut identical = first == expected;
-    let (mut sequential_times, mut parallel_times) = (Vec::new(), Vec::new());
+    let (mut sequential_costs, mut parallel_costs) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        let (time, left) = sequential(sample)?;
+        let (cost, left) = sequential(sample)?;
         identical &= left == expected;
-        sequential_times.push(time);
-        let (time, left) = parallel(sample, plan.threads)?;
+        sequential_costs.push(cost);
+        let (cost, left) = parallel(sample, plan.threads)?;
         identical &= left == expected;
-        parallel_times.push(time);
+        parallel_costs.push(cost);
     }
     Ok(Measured {
         gas: expected.gas_used,
-        sequential: median(sequential_times),
-        parallel: median(parallel_times),
+        sequential: medians(&sequential_costs),
+        parallel: medians(&parallel_costs),
         identical,
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-fn sequential(sample: &Sample) -> Result<(Duration, Left), ExecError<Missing>> {
-    let begin = Instant::now();
-    let done = baseline::run(&sample.context, &sample.transactions, &sample.state)?;
-    let time = begin.elapsed();
+fn sequential(sample: &Sample) -> Result<(Cost, Left), ExecError<Missing>> {
+    let (cost, done) = timed(|| baseline::run(&sample.context, &sample.transactions, &sample.state));
+    let done = done?;
     let (gas_used, receipts, requests) = (done.gas_used, done.receipts, done.requests);
     let changes = done.cache.changes(sample.context.fork).map_err(ExecError::State)?;
-    Ok((time, Left { gas_used, receipts, requests, changes }))
+    Ok((cost, Left { gas_used, receipts, requests, changes }))
+}
+
+fn parallel(sample: &Sample, threads: NonZeroUsize) -> Result<(Cost, Left), ExecError<Missing>> {
+    let access_list = sample.access_list.clone().map_or(AccessListUse::Ignore, AccessListUse::Given);
+    let config = Config { threads, access_list, ..Config::default() };
+    let (cost, outcome) = timed(|| execute(&sample.context, &sample.transactions, &sample.state, &config));
+    Ok((cost, outcome?.into()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-fn parallel(sample: &Sample, threads: NonZeroUsize) -> Result<(Duration, Left), ExecError<Missing>> {
-    let config = Config { threads, ..Config::default() };
-    let begin = Instant::now();
-    let outcome = execute(&sample.context, &sample.transactions, &sample.state, &config)?;
-    let time = begin.elapsed();
-    Ok((time, outcome.into()))
+fn timed<T>(run: impl FnOnce() -> T) -> (Cost, T) {
+    let (cpu, begin) = (cpu_time(), Instant::now());
+    let result = run();
+    let wall = begin.elapsed();
+    (Cost { wall, cpu: cpu_time().saturating_sub(cpu) }, result)
+}
+
+/// What all threads of this process have used so far.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
+}
+
+fn medians(costs: &[Cost]) -> Cost {
+    Cost {
+        wall: median(costs.iter().map(|cost| cost.wall).collect()),
+        cpu: median(costs.iter().map(|cost| cost.cpu).collect()),
+    }
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -132,5 +162,21 @@ mod tests {
         assert_eq!(of(&[5, 1, 9]), Duration::from_secs(5));
         assert_eq!(of(&[5, 1, 9, 7]), Duration::from_secs(6));
         assert_eq!(of(&[]), Duration::ZERO);
+    }
+
+    #[test]
+    fn work_costs_processor_time() {
+        let (cost, sum) = timed(|| (0..20_000_000_u64).map(std::hint::black_box).sum::<u64>());
+        assert!(sum > 0 && cost.cpu > Duration::ZERO && cost.wall > Duration::ZERO, "{cost:?}");
+    }
+
+    #[test]
+    fn a_difference_is_noticed() {
+        let mut sample = crate::workload::find("erc20-random-oz")[0].sample(Some(50)).unwrap();
+        let (_, one) = sequential(&sample).unwrap();
+        let (_, other) = parallel(&sample, NonZeroUsize::MIN).unwrap();
+        assert_eq!(one, other);
+        sample.transactions.pop();
+        assert_ne!(one, parallel(&sample, NonZeroUsize::MIN).unwrap().1);
     }
 }

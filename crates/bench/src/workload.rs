@@ -12,6 +12,8 @@ mod uniswap_v2;
 mod uniswap_v3;
 mod worst;
 
+use std::sync::Arc;
+
 use alloy_primitives::Address;
 use braid_types::RecoveredTx;
 
@@ -31,6 +33,8 @@ pub struct Workload {
     pub transactions: usize,
     /// Whether the transactions succeed.
     succeeds: bool,
+    /// Whether the block carries its access list (EIP-7928).
+    has_access_list: bool,
     build: Build,
 }
 
@@ -39,11 +43,15 @@ type Build = fn(&mut World, usize) -> Result<Vec<RecoveredTx>, SetUpError>;
 
 impl Workload {
     const fn new(name: &'static str, about: &'static str, transactions: usize, build: Build) -> Self {
-        Self { name, about, transactions, succeeds: true, build }
+        Self { name, about, transactions, succeeds: true, has_access_list: false, build }
     }
 
     const fn failing(name: &'static str, about: &'static str, transactions: usize, build: Build) -> Self {
         Self { succeeds: false, ..Self::new(name, about, transactions, build) }
+    }
+
+    const fn with_access_list(name: &'static str, about: &'static str, transactions: usize, build: Build) -> Self {
+        Self { has_access_list: true, ..Self::new(name, about, transactions, build) }
     }
 
     /// Builds the block and the state it runs on.
@@ -53,9 +61,9 @@ impl Workload {
     pub fn sample(&self, transactions: Option<usize>) -> Result<Sample, SetUpError> {
         let mut world = World::new();
         let transactions = (self.build)(&mut world, transactions.unwrap_or(self.transactions))?;
-        world.check(&transactions, self.succeeds)?;
-        let context = world.context();
-        Ok(Sample { name: self.name.to_owned(), context, transactions, state: world.into_state() })
+        let access_list = world.check(&transactions, self.succeeds)?.filter(|_| self.has_access_list);
+        let (name, context, state) = (self.name.to_owned(), world.context(), world.into_state());
+        Ok(Sample { name, context, transactions, state, access_list: access_list.map(Arc::new) })
     }
 }
 

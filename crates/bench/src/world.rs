@@ -11,7 +11,7 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256, map::AddressMap};
 use alloy_sol_types::SolCall;
-use braid_exec::{BlockContext, BlockOutcome, Config, ExecError, execute};
+use braid_exec::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError, access_list::BlockAccessList, execute};
 use braid_types::{
     ChainSpec, Fork, Height, RecoveredTx, Transaction, block::impersonation_signature, fork::MAINNET_DEPOSIT_CONTRACT,
 };
@@ -249,23 +249,26 @@ impl World {
     pub fn seal(&mut self) -> Result<(), SetUpError> {
         let transactions = std::mem::take(&mut self.pending);
         let height = self.height;
-        let outcome = self.execute(&transactions)?;
+        let outcome = self.execute(&transactions, AccessListUse::Ignore)?;
         check(&outcome, height, true)?;
         self.state.apply(outcome.changes.into_state_changes()).map_err(|source| SetUpError::Code { height, source })?;
         self.height += 1;
         Ok(())
     }
 
-    /// Whether all of `transactions`, as the next block, end with `status`.
+    /// Checks that all of `transactions`, as the next block, end with `status`; returns the block's access list.
     ///
     /// # Errors
     /// If the block cannot be executed or one does not.
-    pub fn check(&self, transactions: &[RecoveredTx], status: bool) -> Result<(), SetUpError> {
-        check(&self.execute(transactions)?, self.height, status)
+    pub fn check(&self, transactions: &[RecoveredTx], status: bool) -> Result<Option<BlockAccessList>, SetUpError> {
+        let outcome = self.execute(transactions, AccessListUse::Produce)?;
+        check(&outcome, self.height, status)?;
+        Ok(outcome.access_list)
     }
 
-    fn execute(&self, transactions: &[RecoveredTx]) -> Result<BlockOutcome, SetUpError> {
-        let outcome = execute(&self.context(), transactions, &self.state, &Config::default());
+    fn execute(&self, transactions: &[RecoveredTx], access_list: AccessListUse) -> Result<BlockOutcome, SetUpError> {
+        let config = Config { access_list, ..Config::default() };
+        let outcome = execute(&self.context(), transactions, &self.state, &config);
         outcome.map_err(|source| SetUpError::Execution { height: self.height, source })
     }
 }

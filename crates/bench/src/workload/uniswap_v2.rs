@@ -70,6 +70,12 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload::new("uniswap-v2-one-pool", "Uniswap v2 swaps in one pool", TRANSACTIONS, |world, transactions| {
         swaps(world, transactions, |_| 0)
     }),
+    Workload::with_access_list(
+        "uniswap-v2-one-pool-with-access-list",
+        "the same from a block that carries its access list",
+        TRANSACTIONS,
+        |world, transactions| swaps(world, transactions, |_| 0),
+    ),
 ];
 
 /// As many swaps, each by a trader of its own, in the pool that `pool` says.

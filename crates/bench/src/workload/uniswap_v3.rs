@@ -86,6 +86,12 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload::new("uniswap-v3-one-pool", "Uniswap v3 swaps in one pool", TRANSACTIONS, |world, transactions| {
         swaps(world, transactions, 1)
     }),
+    Workload::with_access_list(
+        "uniswap-v3-one-pool-with-access-list",
+        "the same from a block that carries its access list",
+        TRANSACTIONS,
+        |world, transactions| swaps(world, transactions, 1),
+    ),
 ];
 
 /// As many swaps, each by a trader of its own, over as many pools in turn.

@@ -43,6 +43,12 @@ pub(super) const WORKLOADS: &[Workload] = &[
         calls(world, transactions, |_, contract| Action::call(contract, &incrementCall {}, GAS_LIMIT))
     }),
     Workload::new("worst-chain", "each transaction reads what the one before wrote", TRANSACTIONS, chain),
+    Workload::with_access_list(
+        "worst-chain-with-access-list",
+        "the same from a block that carries its access list",
+        TRANSACTIONS,
+        chain,
+    ),
     Workload::failing(
         "worst-reverts",
         "every transaction writes one word and reverts",

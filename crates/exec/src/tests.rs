@@ -220,8 +220,8 @@ fn each_transactions_changes_add_up_to_the_blocks() {
     let outcome = execute(&block(Fork::Paris), &transactions, &state, &config).unwrap();
     assert_eq!(outcome.transaction_changes.len(), 4);
     let mut sum = StateChanges::default();
-    for changes in outcome.transaction_changes {
-        sum.extend(changes);
+    for changes in &outcome.transaction_changes {
+        sum.extend(changes.clone());
     }
     // A touched account that does not exist afterwards may be named apart; created accounts count as cleared.
     sum.accounts.retain(|address, _| changes(&outcome).accounts.contains_key(address));

@@ -15,15 +15,20 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use braid_types::{Fork, RecoveredTx, Transaction, block::impersonation_signature};
-use revm::state::AccountInfo;
+use revm::{
+    DatabaseCommit, ExecuteEvm,
+    context::ContextTr,
+    state::{AccountInfo, bal::Bal},
+};
 
 use super::*;
 use crate::{
-    AccessListUse, BlockContext, BlockOutcome, Config, ExecError, OnInvalid, execute,
+    AccessListUse, BlockContext, BlockOutcome, Config, ExecError, OnInvalid, execute, new_evm,
     tests::{
         CHAIN_ID, CONTRACT, ETHER, GWEI, MINER, RECIPIENT, SENDER, TestState, block, call, deploy, state, transaction,
         with_system_contracts,
     },
+    transaction_env,
 };
 
 const OTHER: Address = Address::repeat_byte(0x55);
@@ -558,17 +563,43 @@ fn random_transaction(dice: &mut Dice, nonce: u64) -> RecoveredTx {
     }
 }
 
+/// SSTORE(CALLDATALOAD(0), CALLVALUE); reverts if the slot is 3.
+const WRITER: [u8; 17] = hex!("345f35555f35600314600d57005b5f5ffd");
+
+/// A block in which random transactions meet, without system calls, and the state before it.
+fn random_block(seed: u64) -> (BlockContext, Vec<RecoveredTx>, TestState) {
+    let mut state = state();
+    deploy(&mut state, CONTRACT, &WRITER);
+    state.insert_account_storage(CONTRACT, U256::from(1), U256::from(2)).unwrap();
+    let mut dice = Dice(seed);
+    let transactions = (0..24).map(|nonce| random_transaction(&mut dice, nonce)).collect();
+    let block = BlockContext { gas_limit: 100_000_000, parent_beacon_block_root: None, ..block(Fork::Cancun) };
+    (block, transactions, state)
+}
+
+#[test]
+fn lists_are_those_that_revm_builds() {
+    for seed in 0..64 {
+        let (block, transactions, state) = random_block(seed);
+        let mut evm = new_evm(&block, state.clone());
+        let mut expected = Bal::new();
+        for (position, transaction) in transactions.iter().enumerate() {
+            let run = evm.transact(transaction_env(transaction)).unwrap();
+            #[expect(clippy::iter_over_hash_type, reason = "the list is sorted in the end")]
+            for (address, account) in &run.state {
+                expected.update_account(index_after(position), *address, account);
+            }
+            evm.ctx.db_mut().commit(run.state);
+        }
+        let list = produce(&block, &transactions, &state).access_list.unwrap();
+        assert_eq!(list, expected.into_alloy_bal(), "{seed}");
+    }
+}
+
 #[test]
 fn every_transaction_alone_on_the_state_a_list_tells_does_what_it_does_in_the_block() {
-    // SSTORE(CALLDATALOAD(0), CALLVALUE); reverts if the slot is 3.
-    let code = hex!("345f35555f35600314600d57005b5f5ffd");
-    let block = BlockContext { gas_limit: 100_000_000, ..block(Fork::Cancun) };
     for seed in 0..64 {
-        let mut state = with_system_contracts(state());
-        deploy(&mut state, CONTRACT, &code);
-        state.insert_account_storage(CONTRACT, U256::from(1), U256::from(2)).unwrap();
-        let mut dice = Dice(seed);
-        let transactions: Vec<_> = (0..24).map(|nonce| random_transaction(&mut dice, nonce)).collect();
+        let (block, transactions, state) = random_block(seed);
         let config = Config { per_transaction_changes: true, ..config(AccessListUse::Produce) };
         let outcome = execute(&block, &transactions, &state, &config).unwrap();
         let list = outcome.access_list.unwrap();

@@ -16,7 +16,7 @@ describe('a node with two threads', { skip: BRAID_ONLY || OWN_NODE }, () => {
   const transfer = (to, amount) => encodeFunctionData({ abi: ERC20.abi, functionName: 'transfer', args: [to, amount] });
 
   before(async () => {
-    node = await startNode({ args: ['--threads', '2'] });
+    node = await startNode({ env: { BRAID_THREADS: '2' } });
     const data = encodeDeployData({ ...ERC20, args: ['Listed', 'LST', 1000n, ALICE] });
     token = (await send(ALICE, { data })).contractAddress;
   });

@@ -28,7 +28,7 @@
 //!
 //! Reading order: [`outcome`] (what goes in and out), [`block`](mod@block) (the phases), `overlay` (what was read and
 //! written so far), `system` (system calls and requests), [`evm`] (revm for one block), [`parts`] (phases one by one, for
-//! tracing and simulation).
+//! tracing and simulation), [`access_list`] (what a block accessed, as EIP-7928 lists it).
 
 pub mod access_list;
 pub mod block;

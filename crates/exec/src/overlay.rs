@@ -26,7 +26,7 @@ use revm::{
 };
 
 use crate::{
-    access_list::{Accesses, Recorder},
+    access_list::{AccountRecord, Recorder},
     changes::{ChangedAccount, Changes},
 };
 
@@ -94,13 +94,12 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
 
     /// Takes over what a transaction or system call left in the journal.
     pub(crate) fn commit(&mut self, journal: EvmState) -> Result<(), S::Error> {
-        if let Some(recorder) = &mut self.accesses {
-            recorder.add(&Accesses::of(&journal));
-        }
         #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
         for (address, account) in journal {
             if account.is_touched() {
                 self.commit_account(address, account)?;
+            } else if let Some(recorder) = &mut self.accesses {
+                recorder.account(address).read_slots(account.storage.keys());
             }
         }
         Ok(())
@@ -112,12 +111,13 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
         let is_removed = account.is_selfdestructed() || (removes_empty && account.is_empty());
         let is_cleared = is_removed || account.is_created();
         if let Some(recorder) = &mut self.accesses {
+            let record = recorder.account(address);
             #[expect(clippy::iter_over_hash_type, reason = "the recorder does not depend on the order")]
             for (slot, value) in &account.storage {
                 let after = if is_removed { U256::ZERO } else { value.present_value };
-                recorder.set_slot(self.index, address, *slot, value.original_value, after);
+                record.set_slot(self.index, *slot, value.original_value, after);
             }
-            note_account(recorder, self.index, address, &entry.info, (!is_removed).then_some(&account.info));
+            note_account(record, self.index, &entry.info, (!is_removed).then_some(&account.info));
         }
         if is_cleared {
             entry.clear_storage();
@@ -156,8 +156,7 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
         let before = info.balance;
         info.balance = to(before);
         if let Some(recorder) = &mut self.accesses {
-            recorder.touch(address);
-            recorder.set_balance(self.index, address, before, info.balance);
+            recorder.account(address).set_balance(self.index, before, info.balance);
         }
         entry.is_dirty = true;
         let is_removed = self.removes_empty && info.is_empty();
@@ -283,19 +282,18 @@ fn account_state(info: &AccountInfo) -> AccountState {
 
 /// Notes what became of an account.
 fn note_account(
-    recorder: &mut Recorder,
+    record: &mut AccountRecord,
     index: BlockAccessIndex,
-    address: Address,
     before: &Option<AccountInfo>,
     after: Option<&AccountInfo>,
 ) {
     let old = before.as_ref().map(account_state).unwrap_or_default();
     let new = after.map(account_state).unwrap_or_default();
-    recorder.set_balance(index, address, old.balance, new.balance);
-    recorder.set_nonce(index, address, old.nonce, new.nonce);
+    record.set_balance(index, old.balance, new.balance);
+    record.set_nonce(index, old.nonce, new.nonce);
     if old.code_hash != new.code_hash {
         let code = after.and_then(|info| info.code.as_ref()).map(Bytecode::original_bytes).unwrap_or_default();
-        recorder.set_code(index, address, old.code_hash, new.code_hash, code);
+        record.set_code(index, old.code_hash, new.code_hash, code);
     }
 }
 

@@ -47,7 +47,7 @@ pub use alloy_eips::eip7928::{BlockAccessIndex, BlockAccessList};
 pub use codec::{DecodeError, decode, encode, hash};
 pub use difference::{Difference, Item, first_difference};
 pub use given::{GivenInfo, GivenState, StateBefore};
-pub use recorder::Recorder;
+pub use recorder::{AccountRecord, Recorder};
 
 /// The index of what happens after so many transactions: of the next one, or of what follows the last.
 pub fn index_after(transactions: usize) -> BlockAccessIndex {

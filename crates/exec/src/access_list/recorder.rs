@@ -18,12 +18,12 @@ use super::Accesses;
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Recorder {
-    accounts: AddressMap<Record>,
+    accounts: AddressMap<AccountRecord>,
 }
 
-/// What happened to an account.
+/// What happened to one account.
 #[derive(Debug, Default)]
-struct Record {
+pub struct AccountRecord {
     /// Accessed slots; those without changes were read.
     slots: U256Map<History<U256>>,
     balance: History<U256>,
@@ -54,46 +54,16 @@ impl PartialEq for Code {
 }
 
 impl Recorder {
-    /// Notes that an account was accessed.
-    pub fn touch(&mut self, address: Address) {
-        self.accounts.entry(address).or_default();
-    }
-
-    /// Notes that a slot was accessed, and with it its account.
-    pub fn read_slot(&mut self, address: Address, slot: U256) {
-        self.accounts.entry(address).or_default().slots.entry(slot).or_default();
+    /// Notes that an account was accessed, and gives what is known about it.
+    pub fn account(&mut self, address: Address) -> &mut AccountRecord {
+        self.accounts.entry(address).or_default()
     }
 
     /// Notes everything that a transaction accessed.
     pub fn add(&mut self, accesses: &Accesses) {
         for (address, slots) in accesses.iter() {
-            let record = self.accounts.entry(address).or_default();
-            for slot in slots {
-                record.slots.entry(*slot).or_default();
-            }
+            self.account(address).read_slots(slots);
         }
-    }
-
-    /// Notes that `index` left a slot at `after`; it was `before` until then. Equal values make it a read.
-    pub fn set_slot(&mut self, index: BlockAccessIndex, address: Address, slot: U256, before: U256, after: U256) {
-        let record = self.accounts.entry(address).or_default();
-        record.slots.entry(slot).or_default().set(index, before, after);
-    }
-
-    /// Notes that `index` left an account with the balance `after`; it was `before` until then.
-    pub fn set_balance(&mut self, index: BlockAccessIndex, address: Address, before: U256, after: U256) {
-        self.accounts.entry(address).or_default().balance.set(index, before, after);
-    }
-
-    /// Notes that `index` left an account with the nonce `after`; it was `before` until then.
-    pub fn set_nonce(&mut self, index: BlockAccessIndex, address: Address, before: u64, after: u64) {
-        self.accounts.entry(address).or_default().nonce.set(index, before, after);
-    }
-
-    /// Notes that `index` left an account with `code`, whose hash is `after`; the hash was `before` until then.
-    pub fn set_code(&mut self, index: BlockAccessIndex, address: Address, before: B256, after: B256, code: Bytes) {
-        let before = Code { hash: before, bytes: Bytes::new() };
-        self.accounts.entry(address).or_default().code.set(index, before, Code { hash: after, bytes: code });
     }
 
     /// The list, in canonical order.
@@ -105,7 +75,35 @@ impl Recorder {
     }
 }
 
-impl Record {
+impl AccountRecord {
+    /// Notes that slots were accessed.
+    pub fn read_slots<'a>(&mut self, slots: impl IntoIterator<Item = &'a U256>) {
+        for slot in slots {
+            self.slots.entry(*slot).or_default();
+        }
+    }
+
+    /// Notes that `index` left a slot at `after`; it was `before` until then. Equal values make it a read.
+    pub fn set_slot(&mut self, index: BlockAccessIndex, slot: U256, before: U256, after: U256) {
+        self.slots.entry(slot).or_default().set(index, before, after);
+    }
+
+    /// Notes that `index` left the balance at `after`; it was `before` until then.
+    pub fn set_balance(&mut self, index: BlockAccessIndex, before: U256, after: U256) {
+        self.balance.set(index, before, after);
+    }
+
+    /// Notes that `index` left the nonce at `after`; it was `before` until then.
+    pub fn set_nonce(&mut self, index: BlockAccessIndex, before: u64, after: u64) {
+        self.nonce.set(index, before, after);
+    }
+
+    /// Notes that `index` left `code`, whose hash is `after`; the hash was `before` until then.
+    pub fn set_code(&mut self, index: BlockAccessIndex, before: B256, after: B256, code: Bytes) {
+        let before = Code { hash: before, bytes: Bytes::new() };
+        self.code.set(index, before, Code { hash: after, bytes: code });
+    }
+
     fn finish(self, address: Address) -> AccountChanges {
         let mut account = AccountChanges::new(address);
         #[expect(clippy::iter_over_hash_type, reason = "sorted below")]

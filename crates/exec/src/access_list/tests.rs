@@ -582,17 +582,22 @@ fn lists_are_those_that_revm_builds() {
     for seed in 0..64 {
         let (block, transactions, state) = random_block(seed);
         let mut evm = new_evm(&block, state.clone());
-        let mut expected = Bal::new();
+        let (mut expected, mut accessed) = (Bal::new(), Recorder::default());
         for (position, transaction) in transactions.iter().enumerate() {
             let run = evm.transact(transaction_env(transaction)).unwrap();
             #[expect(clippy::iter_over_hash_type, reason = "the list is sorted in the end")]
             for (address, account) in &run.state {
                 expected.update_account(index_after(position), *address, account);
             }
+            accessed.add(&Accesses::of(&run.state));
             evm.ctx.db_mut().commit(run.state);
         }
         let list = produce(&block, &transactions, &state).access_list.unwrap();
         assert_eq!(list, expected.into_alloy_bal(), "{seed}");
+        let slots = |account: &AccountChanges| account.storage_slots().collect::<std::collections::BTreeSet<_>>();
+        for (account, accessed) in list.iter().zip(accessed.finish()) {
+            assert_eq!((account.address, slots(account)), (accessed.address, slots(&accessed)), "{seed}");
+        }
     }
 }
 

@@ -66,6 +66,8 @@ mod precision;
 mod slot;
 #[cfg(test)]
 mod testkit;
+#[cfg(test)]
+mod tests;
 mod tracker;
 
 pub use handler::TrackingHandler;

@@ -229,3 +229,38 @@ fn a_charge_asks_for_enough() {
 fn what_is_multiplied_is_exact() {
     accounting("scale(uint256)", &[word(3)], word(0), word(5), &[], &[word(4), word(6)]);
 }
+
+#[test]
+fn slots_of_new_and_destroyed_accounts_do_not_move() {
+    use revm::bytecode::opcode::*;
+    // The init code of a new account adds to its slot 0.
+    let init = [PUSH1, 0, SLOAD, PUSH1, 1, ADD, PUSH1, 0, SSTORE, STOP];
+    let mut code = vec![PUSH10];
+    code.extend(init);
+    code.extend([PUSH1, 0, MSTORE, PUSH1, 7, PUSH1, 10, PUSH1, 22, PUSH1, 0, CREATE2, STOP]);
+    let mut world = World::new(Fork::Cancun);
+    world.deploy(CONTRACT, &code);
+    world.call(CONTRACT, &[]);
+    let created = CONTRACT.create2(B256::from(word(7)), keccak256(init));
+    let mut tracker = Tracker::default();
+    let run = world.track(&mut tracker, &[(created, U256::ZERO)]);
+    assert_eq!(run.slot((created, U256::ZERO)), word(1));
+    assert!(tracker.slots().is_empty());
+
+    let mut world = World::new(Fork::London);
+    world.deploy(CONTRACT, &[&init[..9], &[CALLER, SELFDESTRUCT]].concat());
+    world.call(CONTRACT, &[]);
+    world.track(&mut tracker, &[(CONTRACT, U256::ZERO)]);
+    assert!(tracker.slots()[0].is_exact());
+}
+
+#[test]
+fn before_istanbul_nothing_is_tracked() {
+    let mut world = World::new(Fork::Petersburg);
+    world.deploy(CONTRACT, &hex!("60005460010160005500"));
+    world.call(CONTRACT, &[]);
+    let hot: Location = (CONTRACT, U256::ZERO);
+    let mut tracker = Tracker::default();
+    assert_eq!(world.track(&mut tracker, &[hot]).slot(hot), word(1));
+    assert!(tracker.slots().is_empty());
+}

@@ -13,6 +13,7 @@ VENV := target/venv
 KILLS = 100
 FUZZ_SECONDS ?= 300
 SUITES ?= ../legacytests/Cancun
+THREADS ?= 2
 
 ## build      the optimised binary, target/release/braid
 .PHONY: build
@@ -22,7 +23,7 @@ build:
 ## test       everything that has to pass: format, lints, unit, property and oracle tests, end to end, crash
 .PHONY: test
 test: KILLS = 8
-test: lint deps test-rust test-binary run-e2e run-crash
+test: lint deps test-rust test-binary check-artifacts run-bench run-e2e run-crash
 
 .PHONY: test-rust
 test-rust:
@@ -93,6 +94,23 @@ conformance: build
 .PHONY: bench
 bench: build deps-node
 	tests/bench/against-anvil
+
+## bench-exec  the executor beside a plain loop over revm, on every workload; THREADS=2
+.PHONY: bench-exec
+bench-exec: deps-node
+	cargo build --release --locked --package braid-bench
+	target/release/braid-bench exec --workload all --threads $(THREADS)
+
+# Short blocks of every workload: the results must be those of the plain loop.
+.PHONY: run-bench
+run-bench:
+	$(TEST_ENV) cargo build --release --locked --package braid-bench
+	target/release/braid-bench exec --workload all --threads 3 --transactions 300 --runs 2
+
+# Whether the benchmarks' byte code is what their sources compile to.
+.PHONY: check-artifacts
+check-artifacts: deps-node
+	node crates/bench/contracts/build.mjs --check
 
 ## deny       licences, advisories and sources of all dependencies; needs cargo-deny
 .PHONY: deny

@@ -27,14 +27,17 @@ fn commit_each<D: Database + DatabaseCommit>(sample: &Sample, database: D) -> ey
     Ok(())
 }
 
-fn commit_once<D: Database + DatabaseCommit>(sample: &Sample, database: D) -> eyre::Result<()> {
+/// Commits after every `batch` transactions; until then they share the journal.
+fn commit_batches<D: Database + DatabaseCommit>(sample: &Sample, database: D, batch: usize) -> eyre::Result<()> {
     let mut evm = new_evm(&sample.context, database);
     let mut results = Vec::with_capacity(sample.transactions.len());
-    for transaction in &sample.transactions {
-        let result = evm.transact_one(transaction_env(transaction));
-        results.push(result.map_err(|_| eyre::eyre!("a transaction is invalid"))?);
+    for transactions in sample.transactions.chunks(batch) {
+        for transaction in transactions {
+            let result = evm.transact_one(transaction_env(transaction));
+            results.push(result.map_err(|_| eyre::eyre!("a transaction is invalid"))?);
+        }
+        evm.commit_inner();
     }
-    evm.commit_inner();
     black_box((results, evm));
     Ok(())
 }
@@ -52,13 +55,16 @@ fn median_us(sample: &Sample, mut run: impl FnMut() -> eyre::Result<()>) -> eyre
 }
 
 fn main() -> eyre::Result<()> {
-    println!("{:<28} {:>9} {:>9} {:>9} {:>9} {:>9}", "workload", "baseline", "CacheDB", "State", "Cache 1", "State 1");
+    println!(
+        "{:<28} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "workload", "baseline", "CacheDB", "State", "batch 8", "batch 32", "batch all"
+    );
     for workload in env::args().skip(1).flat_map(|name| workload::find(&name)) {
         let sample = workload.sample(None)?;
         let state = &sample.state;
         let builder = || State::builder().with_database_ref(state).build();
         println!(
-            "{:<28} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
+            "{:<28} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
             workload.name,
             median_us(&sample, || {
                 let done = baseline::run(&sample.context, &sample.transactions, state);
@@ -67,8 +73,9 @@ fn main() -> eyre::Result<()> {
             })?,
             median_us(&sample, || commit_each(&sample, CacheDB::new(state)))?,
             median_us(&sample, || commit_each(&sample, builder()))?,
-            median_us(&sample, || commit_once(&sample, CacheDB::new(state)))?,
-            median_us(&sample, || commit_once(&sample, builder()))?,
+            median_us(&sample, || commit_batches(&sample, CacheDB::new(state), 8))?,
+            median_us(&sample, || commit_batches(&sample, CacheDB::new(state), 32))?,
+            median_us(&sample, || commit_batches(&sample, CacheDB::new(state), usize::MAX))?,
         );
     }
     Ok(())

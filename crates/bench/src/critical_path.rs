@@ -45,6 +45,8 @@ pub enum Conflicts {
     WithoutFees,
     /// Slots and code alone: nonces follow from the block, and balances are added up at the end.
     Storage,
+    /// Nothing: the block's access list tells what every transaction reads.
+    None,
 }
 
 /// What a transaction did.
@@ -142,6 +144,11 @@ impl Traces {
     /// How the transactions depend on each other.
     pub fn graph(&self, conflicts: Conflicts) -> Graph {
         let mut graph = Graph::default();
+        if conflicts == Conflicts::None {
+            graph.times = self.traces.iter().map(|trace| trace.time).collect();
+            graph.needs = vec![Vec::new(); self.traces.len()];
+            return graph;
+        }
         let (mut accounts, mut slots) = (AddressMap::default(), HashMap::<(Address, U256), usize>::default());
         for (index, trace) in self.traces.iter().enumerate() {
             let mut needs: Vec<usize> = Vec::new();
@@ -161,7 +168,7 @@ impl Traces {
 
     fn counts(&self, address: Address, change: Change, conflicts: Conflicts) -> bool {
         match (change, conflicts) {
-            (Change::None, _) | (Change::NonceOrBalance, Conflicts::Storage) => false,
+            (Change::None, _) | (Change::NonceOrBalance, Conflicts::Storage) | (_, Conflicts::None) => false,
             (Change::NonceOrBalance, Conflicts::WithoutFees) => address != self.beneficiary,
             (Change::Code, _) | (Change::NonceOrBalance, Conflicts::All) => true,
         }
@@ -274,5 +281,6 @@ mod tests {
         assert_eq!(limit("eth-chain", Conflicts::Storage), 0);
         assert_eq!(limit("erc20-hot-oz", Conflicts::Storage), 49);
         assert_eq!(limit("worst-chain", Conflicts::Storage), 49);
+        assert_eq!(limit("worst-chain", Conflicts::None), 0);
     }
 }

@@ -91,11 +91,7 @@ fn draw(curves: &[Curve], threads: NonZeroUsize) -> String {
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11">"#
     ));
     add(r##"<rect width="100%" height="100%" fill="#ffffff"/>"##.to_owned());
-    for step in 0..=highest.ceil() as u32 {
-        let (value, at) = (f64::from(step), y(f64::from(step)));
-        if at < TOP - 1.0 {
-            continue;
-        }
+    for (value, at) in (0..).map(f64::from).take_while(|&value| value <= highest).map(|value| (value, y(value))) {
         add(format!(r##"<line x1="{LEFT}" y1="{at:.1}" x2="{RIGHT}" y2="{at:.1}" stroke="#dddddd"/>"##));
         add(format!(r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{value}×</text>"#, LEFT - 6.0, at + 4.0));
     }

@@ -57,8 +57,9 @@ struct Times {
 }
 
 impl Times {
-    fn new(measured: &Measured, traces: &Traces, threads: NonZeroUsize) -> Self {
-        let storage = traces.graph(Conflicts::Storage);
+    fn new(sample: &Sample, measured: &Measured, traces: &Traces, threads: NonZeroUsize) -> Self {
+        let waits_for = if sample.access_list.is_some() { Conflicts::None } else { Conflicts::Storage };
+        let storage = traces.graph(waits_for);
         Self {
             sequential: measured.sequential.wall,
             parallel: measured.parallel.wall,
@@ -109,7 +110,7 @@ impl Line {
             threads,
             identical: measured.identical,
         };
-        Self::from_times(subject, Times::new(measured, traces, threads))
+        Self::from_times(subject, Times::new(sample, measured, traces, threads))
     }
 
     /// The sum of the medians of several blocks.

@@ -128,7 +128,9 @@ fn recorded(group: &str, path: &Path) -> eyre::Result<Sample> {
 
 /// The recordings in a folder, by their number.
 fn recordings(folder: &Path) -> eyre::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).wrap_err_with(|| format!("failed to read the folder {}", folder.display()))?;
+    let entries = fs::read_dir(folder).wrap_err_with(|| {
+        format!("failed to read the folder {} (BRAID_DATA names that of the mainnet blocks)", folder.display())
+    })?;
     let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
     paths.retain(|path| name(path).is_some_and(|name| name.ends_with(".json.gz") || name.ends_with(".json")));
     ensure!(!paths.is_empty(), "{} holds no recorded block", folder.display());

@@ -20,7 +20,9 @@ use crate::{
     evm::{new_evm, transaction_env},
     outcome::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError, OnInvalid},
     overlay::Overlay,
-    parallel, system,
+    parallel,
+    symbolic::{LogPatch, LogPlace},
+    system,
 };
 
 /// The EVM of one block.
@@ -41,7 +43,7 @@ pub fn execute<S: DatabaseRef + Sync>(
     state: &S,
     config: &Config,
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
-    if config.threads.get() > 1 && transactions.len() > 1 && parallel::serves(config) {
+    if parallel::serves(config) {
         return parallel::execute(block, transactions, state, config);
     }
     let removes_empty = block.fork >= Fork::SpuriousDragon;
@@ -172,13 +174,42 @@ pub(crate) fn append(outcome: &mut BlockOutcome, transaction: &RecoveredTx, mut 
     outcome.gas_used += gas_used;
     outcome.blob_gas_used += transaction.blob_gas_used().unwrap_or_default();
     outcome.logs_bloom |= *receipt.logs_bloom();
+    fields(&mut receipt).receipt.cumulative_gas_used = outcome.gas_used;
+    outcome.receipts.push(receipt);
+}
+
+fn fields(receipt: &mut Receipt) -> &mut ReceiptWithBloom {
     let (Receipt::Legacy(fields)
     | Receipt::Eip2930(fields)
     | Receipt::Eip1559(fields)
     | Receipt::Eip4844(fields)
-    | Receipt::Eip7702(fields)) = &mut receipt;
-    fields.receipt.cumulative_gas_used = outcome.gas_used;
-    outcome.receipts.push(receipt);
+    | Receipt::Eip7702(fields)) = receipt;
+    fields
+}
+
+/// Puts another value into a word of a log.
+pub(crate) fn patch_log(receipt: &mut Receipt, patch: &LogPatch, value: U256) {
+    let Some(log) = fields(receipt).receipt.logs.get_mut(patch.log) else { return };
+    match patch.place {
+        LogPlace::Topic(number) => {
+            if let Some(topic) = log.data.topics_mut_unchecked().get_mut(number) {
+                *topic = value.into();
+            }
+        }
+        LogPlace::Data(offset) => {
+            let mut data = log.data.data.to_vec();
+            if let Some(word) = data.get_mut(offset..offset + 32) {
+                word.copy_from_slice(&value.to_be_bytes::<32>());
+            }
+            log.data.data = data.into();
+        }
+    }
+}
+
+/// Makes a receipt's bloom anew, after its topics changed.
+pub(crate) fn refresh_bloom(receipt: &mut Receipt) {
+    let fields = fields(receipt);
+    fields.logs_bloom = bloom(&fields.receipt.logs);
 }
 
 fn bloom(logs: &[Log]) -> Bloom {

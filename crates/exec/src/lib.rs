@@ -33,6 +33,7 @@
 pub mod access_list;
 pub mod block;
 mod changes;
+pub mod contention;
 mod dao;
 mod deposits;
 mod eip1283;
@@ -49,6 +50,7 @@ mod tests;
 
 pub use block::execute;
 pub use changes::Changes;
+pub use contention::ContentionTally;
 pub use evm::{block_env, call_env, new_evm, transaction_env};
 pub use outcome::{
     AccessListUse, BlockContext, BlockOutcome, Config, Contention, ExecError, Ommer, OnInvalid, Statistics,

@@ -14,8 +14,10 @@ use revm::{
     state::{Account, AccountInfo, EvmState},
 };
 
+use crate::symbolic::{LogPatch, TrackedSlot, Tracker};
+
 use super::{
-    memory::{AccountWrite, SlotWrite, Version, account_hash, slot_hash},
+    memory::{AccountWrite, Certainty, SlotWrite, Version, account_hash, slot_hash},
     view::{View, short},
 };
 
@@ -57,6 +59,8 @@ pub(crate) struct SlotAccess {
     pub(crate) is_from_base: bool,
     /// The value written, if it differs from the one seen.
     pub(crate) after: Option<U256>,
+    /// Where it stands in the list of tracked slots, if it was tracked.
+    pub(crate) tracked: Option<usize>,
 }
 
 /// Accounts, slots and code of one or several transactions, in flat lists that are used again.
@@ -65,6 +69,8 @@ pub(crate) struct Accesses {
     pub(crate) accounts: Vec<AccountAccess>,
     pub(crate) slots: Vec<SlotAccess>,
     pub(crate) codes: Vec<(B256, Bytecode)>,
+    pub(crate) tracked: Vec<TrackedSlot>,
+    pub(crate) log_patches: Vec<LogPatch>,
 }
 
 /// One transaction's part of the lists.
@@ -73,6 +79,9 @@ pub(crate) struct AccessRange {
     pub(crate) accounts: Range<usize>,
     pub(crate) slots: Range<usize>,
     pub(crate) codes: Range<usize>,
+    /// `slot` of a patch counts from the start of the transaction's tracked slots.
+    pub(crate) tracked: Range<usize>,
+    pub(crate) log_patches: Range<usize>,
 }
 
 /// What of a transaction decides how its accounts are looked at.
@@ -93,6 +102,8 @@ impl Accesses {
         self.accounts.clear();
         self.slots.clear();
         self.codes.clear();
+        self.tracked.clear();
+        self.log_patches.clear();
     }
 
     /// Takes over a journal. `removes_empty`: whether empty accounts that were touched go (EIP-161).
@@ -101,17 +112,23 @@ impl Accesses {
         journal: &mut EvmState,
         view: &mut View<'_, S>,
         sender: &Sender,
+        tracker: &Tracker,
         removes_empty: bool,
     ) -> AccessRange {
         let start = (self.accounts.len(), self.slots.len(), self.codes.len());
+        let (tracked, log_patches) = (self.tracked.len(), self.log_patches.len());
+        self.tracked.extend_from_slice(tracker.slots());
+        self.log_patches.extend_from_slice(tracker.log_patches());
         #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
         for (address, account) in journal.drain() {
-            self.take_account(address, account, view, sender, removes_empty);
+            self.take_account(address, account, view, sender, removes_empty, tracked);
         }
         AccessRange {
             accounts: start.0..self.accounts.len(),
             slots: start.1..self.slots.len(),
             codes: start.2..self.codes.len(),
+            tracked: tracked..self.tracked.len(),
+            log_patches: log_patches..self.log_patches.len(),
         }
     }
 
@@ -122,6 +139,7 @@ impl Accesses {
         view: &mut View<'_, S>,
         sender: &Sender,
         removes_empty: bool,
+        first_tracked: usize,
     ) {
         let hash = account_hash(&address);
         let original = account.original_info();
@@ -167,11 +185,18 @@ impl Accesses {
                 seen: value.original_value,
                 is_from_base: !is_created && !has_clears && !view.may_be_written(slot_hash),
                 after: is_written.then_some(value.present_value),
+                tracked: self.find_tracked(first_tracked, &address, &slot),
             });
         }
-        if !is_changed && self.slots[before..].iter().any(|slot| slot.after.is_some()) {
+        let may_be_written = |slot: &SlotAccess| slot.after.is_some() || slot.tracked.is_some();
+        if !is_changed && self.slots[before..].iter().any(may_be_written) {
             view.owners.entry(address).or_insert(seen);
         }
+    }
+
+    fn find_tracked(&self, first: usize, address: &Address, slot: &U256) -> Option<usize> {
+        let is_it = |tracked: &TrackedSlot| tracked.slot() == *slot && tracked.address() == *address;
+        self.tracked[first..].iter().position(is_it).map(|at| first + at)
     }
 
     /// Keeps code that was deployed.
@@ -211,16 +236,20 @@ impl AccountAccess {
             hash: self.hash,
             state: after.state,
             clears_storage: after.clears_storage,
-            base: self.is_from_base.then_some(self.seen),
+            certainty: certainty(self.is_from_base && after.state != self.seen),
         }
     }
 }
 
 impl SlotAccess {
     pub(crate) fn write(&self, value: U256) -> SlotWrite {
-        let base = self.is_from_base.then_some(self.seen);
-        SlotWrite { address: self.address, slot: self.slot, hash: self.hash, value, base }
+        let certainty = certainty(self.is_from_base && value != self.seen);
+        SlotWrite { address: self.address, slot: self.slot, hash: self.hash, value, certainty }
     }
+}
+
+const fn certainty(differs_from_base: bool) -> Certainty {
+    if differs_from_base { Certainty::Differs } else { Certainty::Unknown }
 }
 
 /// Publishes what one transaction wrote as `version`, and adds the hashes of what it touched to `hashes`.

@@ -11,14 +11,16 @@ use revm::DatabaseRef;
 
 use super::{
     access::{AccessRange, Accesses, AccountAccess, SlotAccess, withdraw},
+    heat::HeatMap,
     memory::Version,
     schedule::{Executed, Frontier, Included, Progress, Run},
     view::short,
-    worker::{Refused, Shared, Worker},
+    worker::{Inputs, Refused, Shared, Worker},
 };
 use crate::{
-    block::{append, check_room},
+    block::{append, check_room, patch_log, refresh_bloom},
     outcome::{BlockOutcome, ExecError, OnInvalid},
+    symbolic::LogPlace,
 };
 use braid_types::Fork;
 
@@ -32,6 +34,7 @@ pub(crate) struct Committer<E: std::error::Error> {
     pub(crate) error: Option<ExecError<E>>,
     frontier: u32,
     dirty: Dirty,
+    heat: HeatMap,
 }
 
 /// Locations that may have changed under a run, by their hashes.
@@ -80,7 +83,7 @@ enum Verdict {
 
 impl<E: std::error::Error> Committer<E> {
     pub(crate) fn new(outcome: BlockOutcome, beneficiary: Option<AccountState>) -> Self {
-        Self { outcome, beneficiary, error: None, frontier: 0, dirty: Dirty::new() }
+        Self { outcome, beneficiary, error: None, frontier: 0, dirty: Dirty::new(), heat: HeatMap::default() }
     }
 
     /// Commits as far as it goes.
@@ -146,7 +149,7 @@ impl<E: std::error::Error> Committer<E> {
         let result = has_room.map_err(Refused::Invalid).and_then(|()| {
             worker.view().beneficiary_state = self.beneficiary;
             self.outcome.statistics.executions += 1;
-            worker.run(index)
+            worker.run(index, Inputs::Final)
         });
         let mut scratch = std::mem::take(&mut worker.scratch);
         scratch.clear();
@@ -275,8 +278,8 @@ impl<E: std::error::Error> Committer<E> {
             self.outcome.statistics.executions += 1;
             match (verdict, result) {
                 (Verdict::Unchanged, Some(included)) => self.include(shared, index, included, accesses, &range),
-                (Verdict::Patchable, Some(included)) => {
-                    self.patch(shared, worker, accesses, &range, index).map_err(ExecError::State)?;
+                (Verdict::Patchable, Some(mut included)) => {
+                    self.patch(shared, worker, accesses, &range, index, &mut included).map_err(ExecError::State)?;
                     self.include(shared, index, included, accesses, &range);
                 }
                 (_, result) => {
@@ -297,7 +300,7 @@ impl<E: std::error::Error> Committer<E> {
 
     /// Compares what a transaction saw with what is there now.
     fn verdict<S: DatabaseRef<Error = E>>(
-        &self,
+        &mut self,
         shared: &Shared<'_, S>,
         accesses: &Accesses,
         range: &AccessRange,
@@ -314,9 +317,13 @@ impl<E: std::error::Error> Committer<E> {
             }
         }
         for access in &accesses.slots[range.slots.clone()] {
-            if self.changed_slot(shared, access, version)?.is_some() {
+            let Some(now) = self.changed_slot(shared, access, version)? else { continue };
+            let tracked = access.tracked.map(|at| &accesses.tracked[at]);
+            if !tracked.is_some_and(|tracked| tracked.admits(now)) {
+                self.heat.note_conflict(shared, access, tracked);
                 return Ok(Verdict::Invalid);
             }
+            verdict = Verdict::Patchable;
         }
         Ok(verdict)
     }
@@ -359,7 +366,7 @@ impl<E: std::error::Error> Committer<E> {
         Ok((now != access.seen).then_some(now))
     }
 
-    /// Publishes what a transaction leaves of the accounts that are not as it saw them.
+    /// Publishes what a transaction leaves of the accounts and slots that are not as it saw them, and mends its logs.
     fn patch<S: DatabaseRef<Error = E>>(
         &mut self,
         shared: &Shared<'_, S>,
@@ -367,7 +374,9 @@ impl<E: std::error::Error> Committer<E> {
         accesses: &Accesses,
         range: &AccessRange,
         index: u32,
+        included: &mut Included,
     ) -> Result<(), E> {
+        self.outcome.statistics.deltas += 1;
         for access in &accesses.accounts[range.accounts.clone()] {
             if access.after.is_none() || access.address == shared.block.beneficiary {
                 continue;
@@ -376,6 +385,43 @@ impl<E: std::error::Error> Committer<E> {
             let Some(after) = access.patched(now) else { continue };
             shared.memory.put_account(index + 1, &access.write(after));
             worker.hashes.push(short(access.hash));
+        }
+        for access in &accesses.slots[range.slots.clone()] {
+            let Some(at) = access.tracked else { continue };
+            let Some(now) = self.changed_slot(shared, access, index)? else { continue };
+            self.heat.note_delta(access);
+            let after = accesses.tracked[at].apply(now);
+            if after != now {
+                shared.memory.put_slot(index + 1, &access.write(after));
+            } else if access.after.is_some() {
+                shared.memory.withdraw_slot(index + 1, &access.address, &access.slot, access.hash);
+            } else {
+                continue;
+            }
+            worker.hashes.push(short(access.hash));
+        }
+        self.patch_logs(shared, accesses, range, index, included)
+    }
+
+    /// Puts the values that hold now into log words that were made of tracked slots.
+    fn patch_logs<S: DatabaseRef<Error = E>>(
+        &self,
+        shared: &Shared<'_, S>,
+        accesses: &Accesses,
+        range: &AccessRange,
+        index: u32,
+        included: &mut Included,
+    ) -> Result<(), E> {
+        for patch in &accesses.log_patches[range.log_patches.clone()] {
+            let at = range.tracked.start + patch.slot;
+            let tracked = &accesses.tracked[at];
+            let mut slots = accesses.slots[range.slots.clone()].iter();
+            let Some(access) = slots.find(|access| access.tracked == Some(at)) else { continue };
+            let now = self.changed_slot(shared, access, index)?.unwrap_or(tracked.guess());
+            patch_log(&mut included.receipt, patch, patch.apply(now));
+        }
+        if range.log_patches.clone().any(|at| matches!(accesses.log_patches[at].place, LogPlace::Topic(_))) {
+            refresh_bloom(&mut included.receipt);
         }
         Ok(())
     }

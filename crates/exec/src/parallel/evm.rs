@@ -1,6 +1,8 @@
 //! revm as a worker runs it: instructions that notice what balances are used for, and a fee that is paid later.
 
-use alloy_primitives::{Address, U256};
+use std::{cell::Cell, marker::PhantomData};
+
+use alloy_primitives::{Address, U256, map::HashSet};
 use braid_types::Fork;
 use revm::{
     Database, DatabaseRef, MainnetEvm,
@@ -25,7 +27,11 @@ use crate::{
     eip7610::CreationHandler,
     evm::new_evm,
     outcome::{BlockContext, Config},
+    symbolic::{Tracker, TrackingHandler},
 };
+
+/// Slots that are tracked.
+pub(crate) type HotSlots = HashSet<(Address, U256)>;
 
 pub(crate) type WorkerEvm<'a, S> = MainnetEvm<MainnetContext<View<'a, S>>>;
 
@@ -116,27 +122,36 @@ fn spend<S: DatabaseRef>(context: &mut Ictx<'_, '_, S>, value: U256) {
     }
 }
 
-/// Ethereum's handler, but that the fee recipient is not paid: whoever commits does that.
+/// Ethereum's handler, but that the fee recipient is not paid: whoever commits does that. Tracks hot slots.
 #[derive(Debug)]
-pub(crate) struct WorkerHandler<D> {
-    creation: CreationHandler<D>,
+pub(crate) struct WorkerHandler<'t, D> {
+    tracker: &'t mut Tracker,
+    hot: &'t HotSlots,
     /// What the fee recipient earns, once a transaction has run.
-    pub(crate) fee: std::cell::Cell<U256>,
+    pub(crate) fee: Cell<U256>,
+    database: PhantomData<D>,
 }
 
-impl<D> Default for WorkerHandler<D> {
-    fn default() -> Self {
-        Self { creation: CreationHandler::default(), fee: std::cell::Cell::default() }
+impl<'t, D> WorkerHandler<'t, D> {
+    /// A handler for one transaction. Slots in `hot` are tracked.
+    pub(crate) fn new(tracker: &'t mut Tracker, hot: &'t HotSlots) -> Self {
+        tracker.begin();
+        Self { tracker, hot, fee: Cell::default(), database: PhantomData }
     }
 }
 
-impl<D: Database> Handler for WorkerHandler<D> {
+impl<D: Database> Handler for WorkerHandler<'_, D> {
     type Evm = MainnetEvm<MainnetContext<D>>;
     type Error = EVMError<D::Error>;
     type HaltReason = HaltReason;
 
     fn run_exec_loop(&mut self, evm: &mut Self::Evm, first: FrameInit) -> Result<FrameResult, Self::Error> {
-        self.creation.run_exec_loop(evm, first)
+        if self.hot.is_empty() {
+            return CreationHandler::default().run_exec_loop(evm, first);
+        }
+        let hot = self.hot;
+        let is_hot = |address, slot| hot.contains(&(address, slot));
+        TrackingHandler::new(self.tracker, is_hot).run_exec_loop(evm, first)
     }
 
     fn reward_beneficiary(&self, evm: &mut Self::Evm, result: &mut FrameResult) -> Result<(), Self::Error> {

@@ -20,10 +20,10 @@ use alloy_primitives::{
     map::{AddressMap, B256Map},
 };
 use braid_types::changes::AccountState;
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table};
 use parking_lot::{Mutex, RwLock};
 use revm::bytecode::Bytecode;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 /// Number of a version; see the [module](self).
 pub(crate) type Version = u32;
@@ -97,10 +97,16 @@ impl<T: Copy> Versions<T> {
 struct AccountEntry {
     address: Address,
     versions: Versions<Option<AccountState>>,
-    /// Versions that removed all storage; the slots of lower versions and of the base state are gone.
-    clears: Vec<Version>,
-    /// What the base state says, where the first writer knew it.
-    base: Option<Option<AccountState>>,
+    certainty: Certainty,
+}
+
+/// Whether the newest version of a location is known to differ from the base state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// It does: it was written once, by a transaction that saw the base state.
+    Differs,
+    /// It is to be compared.
+    Unknown,
 }
 
 /// A slot's versions.
@@ -109,7 +115,7 @@ struct SlotEntry {
     address: Address,
     slot: U256,
     versions: Versions<U256>,
-    base: Option<U256>,
+    certainty: Certainty,
 }
 
 #[derive(Debug, Default)]
@@ -150,8 +156,8 @@ pub(crate) struct Memory {
     committed: Aligned<AtomicU32>,
     /// Whether any account lost its storage. Rare; then every read of a slot asks for its account too.
     has_clears: AtomicBool,
-    /// Accounts that lost their storage in some version, with repetitions.
-    cleared: Mutex<Vec<Address>>,
+    /// Versions that removed an account's storage; the slots of lower versions and of the base state are gone.
+    clears: Mutex<AddressMap<Vec<Version>>>,
     codes: RwLock<B256Map<Bytecode>>,
 }
 
@@ -162,7 +168,8 @@ pub(crate) struct AccountWrite {
     pub(crate) hash: u64,
     pub(crate) state: Option<AccountState>,
     pub(crate) clears_storage: bool,
-    pub(crate) base: Option<Option<AccountState>>,
+    /// Whether the writer saw the base state and leaves something else.
+    pub(crate) certainty: Certainty,
 }
 
 /// A value to publish.
@@ -172,18 +179,23 @@ pub(crate) struct SlotWrite {
     pub(crate) slot: U256,
     pub(crate) hash: u64,
     pub(crate) value: U256,
-    pub(crate) base: Option<U256>,
+    /// Whether the writer saw the base state and leaves something else.
+    pub(crate) certainty: Certainty,
 }
 
 impl Memory {
-    pub(crate) fn new() -> Self {
+    /// A memory for a block of so many transactions.
+    pub(crate) fn new(transactions: usize) -> Self {
+        // Room for two accounts and two slots a transaction, so that small transactions never make a table grow.
+        let room = 2 * transactions / SHARDS;
+        let shard = || Shard { accounts: HashTable::with_capacity(room), slots: HashTable::with_capacity(room) };
         Self {
-            shards: (0..SHARDS).map(|_| Aligned::default()).collect(),
+            shards: (0..SHARDS).map(|_| Aligned(Mutex::new(shard()))).collect(),
             events: RwLock::default(),
             length: Aligned::default(),
             committed: Aligned::default(),
             has_clears: AtomicBool::new(false),
-            cleared: Mutex::default(),
+            clears: Mutex::default(),
             codes: RwLock::default(),
         }
     }
@@ -226,18 +238,27 @@ impl Memory {
 
     /// The newest version, at or below `version`, that removed the account's storage.
     pub(crate) fn cleared_at(&self, address: &Address, version: Version) -> Option<Version> {
-        let hash = account_hash(address);
-        let shard = self.shard(hash).lock();
-        let entry = shard.accounts.find(hash, |entry| entry.address == *address)?;
-        entry.clears.iter().copied().filter(|&cleared| cleared <= version).max()
+        let clears = self.clears.lock();
+        clears.get(address)?.iter().copied().filter(|&cleared| cleared <= version).max()
+    }
+
+    /// Notes whether a version removes an account's storage.
+    fn set_cleared(&self, version: Version, address: Address, is_cleared: bool) {
+        if !is_cleared && !self.has_clears() {
+            return;
+        }
+        // Ordering: see `has_clears`.
+        self.has_clears.store(true, Ordering::Release);
+        let mut clears = self.clears.lock();
+        let versions = clears.entry(address).or_default();
+        versions.retain(|&cleared| cleared != version);
+        if is_cleared {
+            versions.push(version);
+        }
     }
 
     pub(crate) fn put_account(&self, version: Version, write: &AccountWrite) {
-        if write.clears_storage {
-            // Ordering: see `has_clears`.
-            self.has_clears.store(true, Ordering::Release);
-            self.cleared.lock().push(write.address);
-        }
+        self.set_cleared(version, write.address, write.clears_storage);
         let committed = self.committed();
         let mut shard = self.shard(write.hash).lock();
         let found = shard.accounts.entry(
@@ -245,20 +266,16 @@ impl Memory {
             |entry| entry.address == write.address,
             |entry| account_hash(&entry.address),
         );
-        let mut entry = found.or_insert_with(|| AccountEntry {
-            address: write.address,
-            versions: Versions(SmallVec::new()),
-            clears: Vec::new(),
-            base: write.base,
-        });
-        let entry = entry.get_mut();
-        entry.versions.put(version, write.state, committed);
-        if write.clears_storage {
-            if !entry.clears.contains(&version) {
-                entry.clears.push(version);
+        match found {
+            hash_table::Entry::Occupied(mut entry) => {
+                let entry = entry.get_mut();
+                entry.certainty = Certainty::Unknown;
+                entry.versions.put(version, write.state, committed);
             }
-        } else if !entry.clears.is_empty() {
-            entry.clears.retain(|&cleared| cleared != version);
+            hash_table::Entry::Vacant(entry) => {
+                let versions = Versions(smallvec![(version, write.state)]);
+                entry.insert(AccountEntry { address: write.address, versions, certainty: write.certainty });
+            }
         }
     }
 
@@ -270,28 +287,36 @@ impl Memory {
             |entry| entry.slot == write.slot && entry.address == write.address,
             |entry| slot_hash(account_hash(&entry.address), &entry.slot),
         );
-        let mut entry = found.or_insert_with(|| SlotEntry {
-            address: write.address,
-            slot: write.slot,
-            versions: Versions(SmallVec::new()),
-            base: write.base,
-        });
-        entry.get_mut().versions.put(version, write.value, committed);
+        match found {
+            hash_table::Entry::Occupied(mut entry) => {
+                let entry = entry.get_mut();
+                entry.certainty = Certainty::Unknown;
+                entry.versions.put(version, write.value, committed);
+            }
+            hash_table::Entry::Vacant(entry) => {
+                let versions = Versions(smallvec![(version, write.value)]);
+                let SlotWrite { address, slot, certainty, .. } = *write;
+                entry.insert(SlotEntry { address, slot, versions, certainty });
+            }
+        }
     }
 
     /// Takes back what a version wrote to an account.
     pub(crate) fn withdraw_account(&self, version: Version, address: &Address, hash: u64) {
         let mut shard = self.shard(hash).lock();
         if let Some(entry) = shard.accounts.find_mut(hash, |entry| entry.address == *address) {
+            entry.certainty = Certainty::Unknown;
             entry.versions.withdraw(version);
-            entry.clears.retain(|&cleared| cleared != version);
         }
+        drop(shard);
+        self.set_cleared(version, *address, false);
     }
 
     /// Takes back what a version wrote to a slot.
     pub(crate) fn withdraw_slot(&self, version: Version, address: &Address, slot: &U256, hash: u64) {
         let mut shard = self.shard(hash).lock();
         if let Some(entry) = shard.slots.find_mut(hash, |entry| entry.slot == *slot && entry.address == *address) {
+            entry.certainty = Certainty::Unknown;
             entry.versions.withdraw(version);
         }
     }
@@ -345,8 +370,8 @@ impl Memory {
 
     /// Accounts that lost their storage, each with the newest version that did it.
     pub(crate) fn cleared(&self) -> AddressMap<Version> {
-        let cleared = self.cleared.lock();
-        cleared.iter().filter_map(|&address| Some((address, self.cleared_at(&address, Version::MAX)?))).collect()
+        let clears = self.clears.lock();
+        clears.iter().filter_map(|(&address, versions)| Some((address, *versions.iter().max()?))).collect()
     }
 
     /// Number of locations that were written.
@@ -365,19 +390,14 @@ impl Memory {
             let shard = std::mem::take(&mut *shard.0.lock());
             all.accounts.reserve(shard.accounts.len());
             for entry in shard.accounts {
-                let AccountEntry { address, versions, base, .. } = entry;
-                all.accounts.push(FinalAccount { address, state: versions.last(), base });
+                let AccountEntry { address, versions, certainty } = entry;
+                all.accounts.push(FinalAccount { address, state: versions.last(), certainty });
             }
             all.slots.reserve(shard.slots.len());
             for entry in shard.slots {
                 let Some(&(version, value)) = entry.versions.0.last() else { continue };
-                all.slots.push(FinalSlot {
-                    address: entry.address,
-                    slot: entry.slot,
-                    version,
-                    value,
-                    base: entry.base,
-                });
+                let SlotEntry { address, slot, certainty, .. } = entry;
+                all.slots.push(FinalSlot { address, slot, version, value, certainty });
             }
         }
         all
@@ -397,8 +417,7 @@ pub(crate) struct FinalAccount {
     pub(crate) address: Address,
     /// `None`: what was written was withdrawn.
     pub(crate) state: Option<Option<AccountState>>,
-    /// What the base state says, where it is known.
-    pub(crate) base: Option<Option<AccountState>>,
+    pub(crate) certainty: Certainty,
 }
 
 /// The newest value of a slot.
@@ -408,6 +427,5 @@ pub(crate) struct FinalSlot {
     pub(crate) slot: U256,
     pub(crate) version: Version,
     pub(crate) value: U256,
-    /// What the base state says, where it is known.
-    pub(crate) base: Option<U256>,
+    pub(crate) certainty: Certainty,
 }

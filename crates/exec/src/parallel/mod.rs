@@ -3,6 +3,7 @@
 mod access;
 mod commit;
 mod evm;
+mod heat;
 mod memory;
 mod schedule;
 mod view;
@@ -12,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use braid_types::{Fork, RecoveredTx, StateChanges, changes::AccountState};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use revm::{
     DatabaseRef,
     bytecode::Bytecode,
@@ -23,7 +24,9 @@ use revm::{
 
 use self::{
     commit::Committer,
-    memory::{AccountWrite, Final, FinalAccount, FinalSlot, Memory, SlotWrite, Version, account_hash, slot_hash},
+    memory::{
+        AccountWrite, Certainty, Final, FinalAccount, FinalSlot, Memory, SlotWrite, Version, account_hash, slot_hash,
+    },
     schedule::Schedule,
     view::short,
     worker::{Owners, Shared, work},
@@ -51,7 +54,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
     config: &Config,
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
     let total = u32::try_from(transactions.len()).unwrap_or(u32::MAX);
-    let memory = Memory::new();
+    let memory = Memory::new(transactions.len());
     publish_changes(&memory, 0, &before_transactions(block, state)?);
     let beneficiary = account(&memory, state, &block.beneficiary, 0)?;
     let mut outcome = BlockOutcome::default();
@@ -65,6 +68,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         schedule: Mutex::new(Schedule::new(total)),
         wake: Condvar::new(),
         committer: Mutex::new(Committer::new(outcome, beneficiary)),
+        heat: RwLock::default(),
         beneficiary: Mutex::new(beneficiary),
         is_over: AtomicBool::new(false),
     };
@@ -109,7 +113,8 @@ fn finish<S: DatabaseRef>(
 ) -> Result<(), ExecError<S::Error>> {
     let address = block.beneficiary;
     let hash = account_hash(&address);
-    let write = AccountWrite { address, hash, state: beneficiary, clears_storage: false, base: None };
+    let write =
+        AccountWrite { address, hash, state: beneficiary, clears_storage: false, certainty: Certainty::Unknown };
     memory.put_account(total + 1, &write);
     let after = AfterTransactions { memory, state, version: total + 1 };
     let overlay = Overlay::new(&after, block.fork >= Fork::SpuriousDragon, false);
@@ -132,11 +137,14 @@ fn publish_changes(memory: &Memory, version: Version, changes: &StateChanges) {
         let hash = account_hash(&address);
         hashes.push(short(hash));
         let (state, clears_storage) = (change.account, change.storage_cleared);
-        memory.put_account(version, &AccountWrite { address, hash, state, clears_storage, base: None });
+        memory.put_account(
+            version,
+            &AccountWrite { address, hash, state, clears_storage, certainty: Certainty::Unknown },
+        );
         for (&slot, &value) in &change.storage {
             let hash = slot_hash(hash, &slot);
             hashes.push(short(hash));
-            memory.put_slot(version, &SlotWrite { address, slot, hash, value, base: None });
+            memory.put_slot(version, &SlotWrite { address, slot, hash, value, certainty: Certainty::Unknown });
         }
     }
     memory.announce(version, &hashes);
@@ -205,11 +213,14 @@ fn collect_part<S: DatabaseRef>(
     let mut changes = Changes::default();
     changes.accounts.reserve(part.accounts.len());
     changes.slots.reserve(part.slots.len());
-    for FinalAccount { address, state: account, base } in part.accounts {
-        let base = match base {
-            Some(base) => base,
-            None => base_account(state, address)?,
-        };
+    for FinalAccount { address, state: account, certainty } in part.accounts {
+        if let (Certainty::Differs, Some(account), true) = (certainty, account, cleared.is_empty())
+            && account.is_some_and(|account| account.code_hash == KECCAK_EMPTY)
+        {
+            changes.accounts.push(ChangedAccount { address, account, storage_cleared: false });
+            continue;
+        }
+        let base = base_account(state, address)?;
         let account = account.unwrap_or(base);
         if let Some((hash, code)) = new_code(base, account, memory) {
             changes.codes.insert(hash, code.original_bytes());
@@ -221,16 +232,16 @@ fn collect_part<S: DatabaseRef>(
             changes.owners.insert(address, account);
         }
     }
-    for FinalSlot { address, slot, version, value, base } in part.slots {
+    for FinalSlot { address, slot, version, value, certainty } in part.slots {
+        if certainty == Certainty::Differs && cleared.is_empty() {
+            changes.slots.push((address, slot, value));
+            continue;
+        }
         let cleared = cleared.get(&address);
         if cleared.is_some_and(|&cleared| version < cleared) {
             continue;
         }
-        let base = match base {
-            _ if cleared.is_some() => U256::ZERO,
-            Some(base) => base,
-            None => state.storage_ref(address, slot)?,
-        };
+        let base = if cleared.is_some() { U256::ZERO } else { state.storage_ref(address, slot)? };
         if value != base {
             changes.slots.push((address, slot, value));
         }

@@ -3,7 +3,7 @@
 
 use alloy_primitives::{
     Address, B256, Bytes, U256,
-    map::{AddressMap, B256Map, HashMap, hash_map},
+    map::{AddressMap, B256Map},
 };
 use braid_types::changes::AccountState;
 use revm::{
@@ -19,6 +19,9 @@ use crate::eip7610;
 /// Uses of a contract's code by one worker after which it makes a copy of its own. Clones of one code are counted in one
 /// place; two workers that call the same contract would send that place back and forth.
 const USES_BEFORE_COPY: u32 = 8;
+
+/// Slots of the base state that a worker keeps: 170 KB, which fits a core's second-level cache.
+const CACHED_SLOTS: usize = 2_048;
 
 /// What a transaction learned about an account's balance, beyond passing it on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,8 +45,10 @@ pub(crate) struct View<'a, S> {
     beneficiary: Address,
     /// The fee recipient, whose fees are not in the memory: a guess, or the truth at the frontier.
     pub(crate) beneficiary_state: Option<AccountState>,
-    accounts: AddressMap<Option<AccountInfo>>,
-    slots: HashMap<(Address, U256), U256>,
+    /// Contracts of the base state. Other accounts are mostly written by who reads them, and found in the memory then.
+    contracts: AddressMap<AccountInfo>,
+    /// Slots of the base state, each at the place that its hash names.
+    slots: Box<[Option<CachedSlot>]>,
     codes: B256Map<Code>,
     empty_code: Bytecode,
     pub(crate) observed: AddressMap<Observed>,
@@ -51,6 +56,13 @@ pub(crate) struct View<'a, S> {
     pub(crate) owners: AddressMap<Option<AccountState>>,
     /// Whether the transaction tried to create a contract: then nonces matter.
     pub(crate) creates: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct CachedSlot {
+    address: Address,
+    slot: U256,
+    value: U256,
 }
 
 #[derive(Debug)]
@@ -72,8 +84,8 @@ impl<'a, S: DatabaseRef> View<'a, S> {
             followed: 0,
             beneficiary,
             beneficiary_state: None,
-            accounts: AddressMap::default(),
-            slots: HashMap::default(),
+            contracts: AddressMap::default(),
+            slots: vec![None; CACHED_SLOTS].into(),
             codes: B256Map::default(),
             empty_code: private_copy(&Bytecode::default()),
             observed: AddressMap::default(),
@@ -146,11 +158,7 @@ impl<'a, S: DatabaseRef> View<'a, S> {
         if self.memory.has_clears() && self.memory.cleared_at(&address, self.version).is_some() {
             return Ok(false);
         }
-        let is_marked = |info: &AccountInfo| info.account_id.is_some();
-        match self.accounts.get(&address) {
-            Some(known) => Ok(known.as_ref().is_some_and(is_marked)),
-            None => Ok(self.base.basic_ref(address)?.as_ref().is_some_and(is_marked)),
-        }
+        Ok(self.base.basic_ref(address)?.is_some_and(|info| info.account_id.is_some()))
     }
 }
 
@@ -167,17 +175,18 @@ impl<S: DatabaseRef> Database for View<'_, S> {
         {
             return self.info(state, address);
         }
-        match self.accounts.entry(address) {
-            hash_map::Entry::Occupied(known) => Ok(known.get().clone()),
-            hash_map::Entry::Vacant(unknown) => {
-                let mut info = self.base.basic_ref(address)?;
-                if let Some(info) = &mut info {
-                    // The base state's own code is shared by all workers; each takes it from its cache instead.
-                    info.code = info.is_empty_code_hash().then(|| self.empty_code.clone());
-                }
-                Ok(unknown.insert(info).clone())
-            }
+        if let Some(known) = self.contracts.get(&address) {
+            return Ok(Some(known.clone()));
         }
+        let Some(mut info) = self.base.basic_ref(address)? else { return Ok(None) };
+        if info.is_empty_code_hash() {
+            info.code = Some(self.empty_code.clone());
+        } else {
+            // The base state's own code is shared by all workers; each takes it from its cache instead.
+            info.code = None;
+            self.contracts.insert(address, info.clone());
+        }
+        Ok(Some(info))
     }
 
     fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, S::Error> {
@@ -203,10 +212,17 @@ impl<S: DatabaseRef> Database for View<'_, S> {
         {
             return Ok(value);
         }
-        match self.slots.entry((address, slot)) {
-            hash_map::Entry::Occupied(known) => Ok(*known.get()),
-            hash_map::Entry::Vacant(unknown) => Ok(*unknown.insert(self.base.storage_ref(address, slot)?)),
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits choose")]
+        let cached = &mut self.slots[hash as usize % CACHED_SLOTS];
+        if let Some(known) = cached
+            && known.slot == slot
+            && known.address == address
+        {
+            return Ok(known.value);
         }
+        let value = self.base.storage_ref(address, slot)?;
+        *cached = Some(CachedSlot { address, slot, value });
+        Ok(value)
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, S::Error> {

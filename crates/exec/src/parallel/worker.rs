@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alloy_primitives::{U256, map::AddressMap};
+use alloy_primitives::{Address, U256, map::AddressMap};
 use braid_types::{RecoveredTx, changes::AccountState};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use revm::{
     DatabaseRef, ExecuteEvm,
     context::{
@@ -17,7 +17,7 @@ use revm::{
 use super::{
     access::{AccessRange, Accesses, Sender, publish},
     commit::Committer,
-    evm::{WorkerEvm, WorkerHandler, worker_evm},
+    evm::{HotSlots, WorkerEvm, WorkerHandler, worker_evm},
     memory::Memory,
     schedule::{Executed, Included, Run, Schedule},
     view::View,
@@ -26,6 +26,7 @@ use crate::{
     block::{evm_error, receipt},
     evm::transaction_env,
     outcome::{BlockContext, Config, ExecError},
+    symbolic::Tracker,
 };
 use braid_types::Fork;
 
@@ -41,6 +42,8 @@ pub(crate) struct Shared<'a, S: DatabaseRef> {
     /// Signalled when sleepers should look again.
     pub(crate) wake: Condvar,
     pub(crate) committer: Mutex<Committer<S::Error>>,
+    /// Slots that conflicted, in the order in which that was learned.
+    pub(crate) heat: RwLock<Vec<(Address, U256, Heat)>>,
     /// The fee recipient as of the last commit, for those who execute ahead.
     pub(crate) beneficiary: Mutex<Option<AccountState>>,
     /// Set when all is committed, or nothing will be any more.
@@ -81,8 +84,31 @@ pub(crate) struct Worker<'a, S: DatabaseRef> {
     /// Accesses of transactions that are executed at the frontier.
     pub(crate) scratch: Accesses,
     pub(crate) hashes: Vec<u32>,
+    tracker: Tracker,
+    hot: HotSlots,
+    nothing_hot: HotSlots,
+    /// How much of the list of hot slots is known.
+    known_heat: usize,
     block: &'a BlockContext,
     transactions: &'a [RecoveredTx],
+}
+
+/// What is done about a slot that conflicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heat {
+    /// It is tracked symbolically: perhaps what is done to it commutes.
+    Tracked,
+    /// It does not commute.
+    Serial,
+}
+
+/// What a transaction reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inputs {
+    /// What is there now may change before it commits.
+    Guessed,
+    /// All before it is committed.
+    Final,
 }
 
 /// Why a transaction gave no result.
@@ -126,6 +152,10 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
             evm: worker_evm(shared.block, shared.config, view),
             scratch: Accesses::default(),
             hashes: Vec::new(),
+            tracker: Tracker::default(),
+            hot: HotSlots::default(),
+            nothing_hot: HotSlots::default(),
+            known_heat: 0,
             block: shared.block,
             transactions: shared.transactions,
         }
@@ -139,10 +169,11 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
     fn speculate(&mut self, shared: &Shared<'_, S>, run: &Run) {
         let followed = self.view().follow();
         run.progress.lock().followed = followed;
+        self.follow_heat(shared);
         self.view().beneficiary_state = *shared.beneficiary.lock();
         self.hashes.clear();
         for index in run.range.clone() {
-            let result = self.run(index);
+            let result = self.run(index, Inputs::Guessed);
             let mut progress = run.progress.lock();
             if progress.is_cancelled {
                 self.evm.finalize();
@@ -159,6 +190,18 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         shared.schedule.lock().finish(run);
     }
 
+    /// Learns which slots became hot, or turned out not to be worth tracking.
+    fn follow_heat(&mut self, shared: &Shared<'_, S>) {
+        let heat = shared.heat.read();
+        for &(address, slot, heat) in &heat[self.known_heat..] {
+            match heat {
+                Heat::Tracked => self.hot.insert((address, slot)),
+                Heat::Serial => self.hot.remove(&(address, slot)),
+            };
+        }
+        self.known_heat = heat.len();
+    }
+
     /// Announces what was published since the last announcement, by transactions from `first` on.
     pub(crate) fn announce(&mut self, first: u32) {
         if !self.hashes.is_empty() {
@@ -168,10 +211,11 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
     }
 
     /// Runs a transaction on what is there now. The journal is left as it is, to be taken.
-    pub(crate) fn run(&mut self, index: u32) -> Result<(ExecutionResult, U256), Refused<S::Error>> {
+    pub(crate) fn run(&mut self, index: u32, inputs: Inputs) -> Result<(ExecutionResult, U256), Refused<S::Error>> {
         self.view().begin(index);
         self.evm.ctx.set_tx(transaction_env(&self.transactions[index as usize]));
-        let mut handler = WorkerHandler::default();
+        let hot = if inputs == Inputs::Guessed { &self.hot } else { &self.nothing_hot };
+        let mut handler = WorkerHandler::new(&mut self.tracker, hot);
         match handler.run(&mut self.evm) {
             Ok(result) => Ok((result, handler.fee.get())),
             Err(EVMError::Transaction(reason)) => Err(Refused::Invalid(reason)),
@@ -184,7 +228,8 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         let sender = sender(&self.evm.ctx.tx, self.evm.ctx.journaled_state.database.creates);
         let journal = &mut self.evm.ctx.journaled_state;
         let mut state = std::mem::take(&mut journal.inner.state);
-        let range = accesses.take(&mut state, &mut journal.database, &sender, self.block.fork >= Fork::SpuriousDragon);
+        let removes_empty = self.block.fork >= Fork::SpuriousDragon;
+        let range = accesses.take(&mut state, &mut journal.database, &sender, &self.tracker, removes_empty);
         // The emptied map goes back, so that its memory serves the next transaction.
         self.evm.finalize();
         self.evm.ctx.journaled_state.inner.state = state;

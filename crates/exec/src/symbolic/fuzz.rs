@@ -475,6 +475,7 @@ struct Reach {
     refused: u64,
     written: u64,
     patched_logs: u64,
+    patched_outputs: u64,
 }
 
 fn check(seed: u64, tracker: &mut Tracker, reach: &mut Reach) {
@@ -515,6 +516,7 @@ fn check(seed: u64, tracker: &mut Tracker, reach: &mut Reach) {
                 other.set((slot.address(), slot.slot()), *base);
             }
             reach.patched_logs += tracker.log_patches().len() as u64;
+            reach.patched_outputs += tracker.output_patches().len() as u64;
             let patched = world.track(&mut Tracker::default(), &hot).patched(tracker, &chosen);
             assert_eq!(
                 patched,
@@ -542,5 +544,6 @@ fn patched_results_equal_executed_ones() {
     println!("{reach:?}");
     assert!(reach.exact < reach.slots * 3 / 4, "too few slots are tracked to the end: {reach:?}");
     assert!(reach.admitted > reach.slots, "too few bases are admitted: {reach:?}");
+    assert!(reach.patched_logs > 0 && reach.patched_outputs > 0, "nothing is patched: {reach:?}");
     assert!(reach.written > reach.slots / 8, "too few slots are written: {reach:?}");
 }

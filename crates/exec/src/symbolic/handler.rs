@@ -9,7 +9,7 @@ use revm::{
     handler::{
         EthFrame, EvmTr, FrameInitOrResult, FrameResult, Handler, ItemOrResult, MainnetContext, evm::ContextDbError,
     },
-    interpreter::{interpreter::EthInterpreter, interpreter_action::FrameInit},
+    interpreter::{FrameInput, interpreter::EthInterpreter, interpreter_action::FrameInit},
     primitives::hardfork::SpecId,
 };
 
@@ -43,11 +43,12 @@ impl<D: Database, F: Fn(Address, U256) -> bool> Handler for TrackingHandler<'_, 
     type HaltReason = HaltReason;
 
     fn run_exec_loop(&mut self, evm: &mut Self::Evm, first: FrameInit) -> Result<FrameResult, Self::Error> {
+        let is_call = matches!(first.frame_input, FrameInput::Call(_));
         let is_tracking = evm.ctx.cfg.spec >= SpecId::ISTANBUL;
         if let Some(result) = begin_frame(evm, first)? {
             return Ok(result);
         }
-        self.tracker.enter_frame();
+        self.tracker.enter_outermost(is_call);
         loop {
             let action = if is_tracking { self.run_frame(evm)? } else { evm.frame_run()? };
             let result = match action {
@@ -65,6 +66,7 @@ impl<D: Database, F: Fn(Address, U256) -> bool> Handler for TrackingHandler<'_, 
             };
             let Some(result) = result else { continue };
             if let Some(result) = evm.frame_return_result(result)? {
+                self.tracker.leave_outermost(result.interpreter_result().result.is_ok_or_revert());
                 self.pin_replaced_accounts(evm);
                 return Ok(result);
             }

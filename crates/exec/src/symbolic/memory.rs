@@ -7,7 +7,7 @@
 use alloy_primitives::U256;
 use revm::bytecode::opcode;
 
-use super::tracker::{LogPlace, Operand, Tag, Tracker};
+use super::tracker::{LogPlace, MemoryWord, Operand, Tag, Tracker};
 
 /// Bytes of a word.
 const WORD: usize = 32;
@@ -34,6 +34,9 @@ pub(super) const fn is_access(opcode: u8) -> bool {
 pub(super) fn access(tracker: &mut Tracker, opcode: u8, operands: &[U256; 7]) {
     let [first, second, third, fourth, fifth, sixth, seventh] = operands.map(saturated);
     match opcode {
+        opcode::RETURN | opcode::REVERT if tracker.is_outermost_call() => {
+            defer(tracker, first, second, Tracker::patch_output);
+        }
         opcode::KECCAK256 | opcode::RETURN | opcode::REVERT => tracker.read_memory(first, second),
         opcode::CREATE | opcode::CREATE2 => tracker.read_memory(second, third),
         opcode::CALLDATACOPY | opcode::CODECOPY | opcode::RETURNDATACOPY => tracker.overwrite_memory(first, third),
@@ -77,18 +80,25 @@ pub(super) fn stored(tracker: &mut Tracker, offset: U256, stored: Operand) {
 
 /// A log with these data is about to be written.
 pub(super) fn logged(tracker: &mut Tracker, log: usize, offset: U256, len: U256) {
-    let (offset, len) = (saturated(offset), saturated(len));
+    defer(tracker, saturated(offset), saturated(len), |tracker, at, word| {
+        tracker.patch_log(log, LogPlace::Data(at), word.value, word.tag);
+    });
+}
+
+/// `len` bytes of memory go where no contract sees them: `patch` notes each tagged word, and where it begins among
+/// them. Words that are only in part among them are pinned.
+fn defer(tracker: &mut Tracker, offset: usize, len: usize, patch: impl Fn(&mut Tracker, usize, MemoryWord)) {
     let end = offset.saturating_add(len);
-    let mut inside = 0;
-    while let Some(&word) = tracker.memory().get(inside) {
+    let mut index = 0;
+    while let Some(&word) = tracker.memory().get(index) {
         let is_whole = offset <= word.offset && word.offset.saturating_add(WORD) <= end;
         let is_apart = word.offset.saturating_add(WORD) <= offset || end <= word.offset;
         if is_whole {
-            tracker.patch_log(log, LogPlace::Data(word.offset - offset), word.value, word.tag);
+            patch(tracker, word.offset - offset, word);
         } else if !is_apart {
             tracker.pin(Some(word.tag));
         }
-        inside += 1;
+        index += 1;
     }
 }
 

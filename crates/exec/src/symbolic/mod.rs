@@ -36,7 +36,7 @@
 //! that fails takes back the contents that it stored; its conditions stay, as its failure may hang on them.
 //!
 //! Values that leave the words that are followed pin them: keys, addresses, gas, hashes, call data, returned data, transient
-//! storage, other slots. Log topics and whole words of log data do not, as no contract can read logs: they are patched.
+//! storage, other slots. Log topics and whole words of log data do not, as no contract can read logs: they are patched. So is what the outermost call returns.
 //!
 //! # Why this is sound
 //!
@@ -72,4 +72,4 @@ mod tracker;
 
 pub use handler::TrackingHandler;
 pub use slot::TrackedSlot;
-pub use tracker::{LogPatch, LogPlace, Tracker};
+pub use tracker::{LogPatch, LogPlace, OutputPatch, Tracker};

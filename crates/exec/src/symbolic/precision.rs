@@ -209,6 +209,9 @@ fn a_signed_field_keeps_its_sign() {
 fn a_counter_in_an_event_is_patched() {
     let left = accounting("name()", &[], word(5), word(9), &[word(1), word(41)], &[U256::ZERO, U256::MAX]);
     assert_eq!(left, [word(2), word(42)]);
+    // This one also returns what it counts.
+    let left = accounting("count()", &[], word(5), word(9), &[word(1), word(41)], &[U256::ZERO, U256::MAX]);
+    assert_eq!(left, [word(2), word(42)]);
 }
 
 #[test]

@@ -241,7 +241,9 @@ impl TrackedSlot {
             return;
         }
         if !original.1.is_zero() {
-            self.keep_equality(present, zero);
+            if original.1 != present.1 {
+                self.keep_equality(present, zero);
+            }
             self.keep_equality(new, zero);
         }
         self.keep_equality(original, new);

@@ -92,10 +92,6 @@ impl Run {
         self.accounts[&address].2[&slot]
     }
 
-    pub(super) fn output(&self) -> &Bytes {
-        self.result.output().unwrap()
-    }
-
     /// What would have come of it had the tracked slots held `bases`.
     pub(super) fn patched(mut self, tracker: &Tracker, bases: &[U256]) -> Self {
         for (slot, base) in tracker.slots().iter().zip(bases) {
@@ -117,6 +113,21 @@ impl Run {
             }
             logs[patch.log].data = alloy_primitives::LogData::new_unchecked(topics, data.into());
         }
+        let output = match &mut self.result {
+            ExecutionResult::Success { output: Output::Call(output), .. } | ExecutionResult::Revert { output, .. } => {
+                output
+            }
+            _ => {
+                assert!(tracker.output_patches().is_empty());
+                return self;
+            }
+        };
+        let mut patched = output.to_vec();
+        for patch in tracker.output_patches() {
+            let word = patch.apply(bases[patch.slot]).to_be_bytes::<32>();
+            patched[patch.offset..patch.offset + 32].copy_from_slice(&word);
+        }
+        *output = patched.into();
         self
     }
 }

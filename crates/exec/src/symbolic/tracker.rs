@@ -77,6 +77,25 @@ pub enum LogPlace {
     Data(usize),
 }
 
+/// A word of what the transaction returned, or reverted with, that depends on a tracked slot. No receipt holds it.
+#[derive(Clone, Copy, Debug)]
+pub struct OutputPatch {
+    /// Where the word begins.
+    pub offset: usize,
+    /// Index of the slot in [`Tracker::slots`].
+    pub slot: usize,
+    value: U256,
+    guess: U256,
+    word: Linear,
+}
+
+impl OutputPatch {
+    /// The word if the slot held `base`.
+    pub fn apply(&self, base: U256) -> U256 {
+        self.word.evaluate(self.value, self.guess, base)
+    }
+}
+
 impl LogPatch {
     /// The word if the slot held `base`.
     pub fn apply(&self, base: U256) -> U256 {
@@ -89,6 +108,9 @@ impl LogPatch {
 pub struct Tracker {
     slots: Vec<TrackedSlot>,
     patches: Vec<LogPatch>,
+    output: Vec<OutputPatch>,
+    /// Whether the transaction is a call, whose output no state holds.
+    is_call: bool,
     frames: Vec<Frame>,
     frame: Frame,
     tags: Vec<(usize, Tag)>,
@@ -101,9 +123,10 @@ pub struct Tracker {
 impl Tracker {
     /// Forgets the last transaction.
     pub fn begin(&mut self) {
-        let Self { slots, patches, frames, frame, tags, memory, undo, top } = self;
+        let Self { slots, patches, output, is_call: _, frames, frame, tags, memory, undo, top } = self;
         slots.clear();
         patches.clear();
+        output.clear();
         frames.clear();
         *frame = Frame::default();
         tags.clear();
@@ -120,6 +143,29 @@ impl Tracker {
     /// The words of logs that depend on them.
     pub fn log_patches(&self) -> &[LogPatch] {
         &self.patches
+    }
+
+    /// The words of its output that depend on them; for those who want more than receipts.
+    pub fn output_patches(&self) -> &[OutputPatch] {
+        &self.output
+    }
+
+    /// The outermost frame begins.
+    pub(super) fn enter_outermost(&mut self, is_call: bool) {
+        self.is_call = is_call;
+        self.enter_frame();
+    }
+
+    /// The outermost frame has ended; if it did so by an exception, it has no output.
+    pub(super) fn leave_outermost(&mut self, has_output: bool) {
+        if !has_output {
+            self.output.clear();
+        }
+    }
+
+    /// Whether the current frame is the outermost one and no creation.
+    pub(super) fn is_outermost_call(&self) -> bool {
+        self.is_call && self.frames.len() == 1
     }
 
     /// A frame begins; its stack and memory are empty.
@@ -290,6 +336,12 @@ impl Tracker {
                 self.pin(Some(word.tag));
             }
         }
+    }
+
+    /// Notes that a word of the output is tagged.
+    pub(super) fn patch_output(&mut self, offset: usize, word: MemoryWord) {
+        let MemoryWord { value, tag: Tag { slot, word }, .. } = word;
+        self.output.push(OutputPatch { offset, slot, value, guess: self.slots[slot].guess, word });
     }
 
     /// Notes that a word of a log is tagged.

@@ -154,7 +154,13 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use alloy_consensus::Transaction as _;
+    use alloy_primitives::U256;
+    use braid_types::Fork;
+    use revm::state::AccountInfo;
+
     use super::*;
+    use crate::world::{Action, World};
 
     #[test]
     fn the_median_is_the_middle() {
@@ -178,5 +184,32 @@ mod tests {
         assert_eq!(one, other);
         sample.transactions.pop();
         assert_ne!(one, parallel(&sample, NonZeroUsize::MIN).unwrap().1);
+    }
+
+    /// Before Cancun a destroyed contract is gone, whatever comes to its address afterwards.
+    #[test]
+    fn destroyed_contracts_leave_the_same_state() {
+        let mut sample = crate::workload::find("worst-self-destructs")[0].sample(Some(40)).unwrap();
+        let fork = Fork::Shanghai;
+        sample.context = BlockContext {
+            fork,
+            blob_params: None,
+            excess_blob_gas: None,
+            parent_beacon_block_root: None,
+            ..sample.context
+        };
+        let destroyed: Vec<_> = sample.transactions.iter().filter_map(|transaction| transaction.to()).collect();
+        let mut world = World::new();
+        let giver = world.user("giver", 0);
+        let account = AccountInfo::from_balance(U256::from(1_u128 << 100));
+        sample.state.insert(giver, account, []);
+        for to in destroyed {
+            let gift = Action { gas_limit: 50_000, ..Action::transfer(to, U256::ONE) };
+            sample.transactions.push(world.transaction(giver, gift));
+        }
+        let (_, one) = sequential(&sample).unwrap();
+        assert!(one.changes.accounts.values().any(|change| change.storage_cleared), "some are destroyed");
+        let plan = Plan { threads: NonZeroUsize::MIN, runs: Some(NonZeroUsize::MIN) };
+        assert!(measure(&sample, plan).unwrap().identical);
     }
 }

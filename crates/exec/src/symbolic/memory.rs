@@ -1,8 +1,8 @@
 //! Tagged words of memory.
 //!
 //! A tagged word that is stored to memory keeps its tag until something overwrites it, and gives it back to MLOAD at the
-//! same offset. A log that contains the whole word is patched later. Everything else that reads some of it (hashes, calls,
-//! returned data, copies) pins it.
+//! same offset. Logs that contain the whole word are patched later, and so is what a transaction returns. Everything else that
+//! reads some of it (hashes, calls, data returned to a caller, copies) pins it.
 
 use alloy_primitives::U256;
 use revm::bytecode::opcode;

@@ -1,4 +1,4 @@
-//! Real byte code must not end exact: token transfers, totals, caps, packed fields, counters in events.
+//! Real byte code must not end exact: token transfers, totals, caps, packed fields, counters in events, votes.
 //!
 //! Each case runs with a guess, and again plainly with other bases; it says which of these must be admitted.
 
@@ -15,6 +15,8 @@ const HOT: Address = Address::repeat_byte(0x55);
 
 const OZ_TOKEN: &str = include_str!("../../../bench/artifacts/OzToken.hex");
 const SOLADY_TOKEN: &str = include_str!("../../../bench/artifacts/SoladyToken.hex");
+const OZ_VOTES: &str = include_str!("../../../bench/artifacts/OzVotes.hex");
+const OZ_GOVERNOR: &str = include_str!("../../../bench/artifacts/OzGovernor.hex");
 const ACCOUNTING: [&str; 3] = [
     include_str!("fixtures/Accounting.hex"),
     include_str!("fixtures/Accounting-ir.hex"),
@@ -226,6 +228,46 @@ fn a_charge_asks_for_enough() {
     let left =
         accounting("chargeNested(address,uint256)", &arguments, slot, word(5), &[word(0), word(19)], &[word(20)]);
     assert_eq!(left, [word(0), word(19)]);
+}
+
+/// `propose` with one call, of nothing, to `target`.
+fn proposal(target: Address) -> Vec<u8> {
+    let heads = [0x80, 0xc0, 0x100, 0x160].map(word);
+    let calls = [word(1), as_word(target), word(1), word(0), word(1), word(0x20), word(0)];
+    let description = [word(1), word(u64::from(b'x')) << 248];
+    call("propose(address[],uint256[],bytes[],string)", &[&heads[..], &calls, &description].concat())
+}
+
+#[test]
+fn votes_on_one_proposal_add() {
+    let (token, governor) = (CONTRACT, Address::repeat_byte(0x66));
+    let voters = [Address::repeat_byte(0x71), Address::repeat_byte(0x72)];
+    let weights = [word(123_456), word(1_000)];
+    let mut world = World::new(Fork::Cancun);
+    world.deploy(token, &deployed(&hex::decode(OZ_VOTES.trim()).unwrap()));
+    let argument = as_word(token).to_be_bytes::<32>();
+    world.deploy(governor, &deployed(&[hex::decode(OZ_GOVERNOR.trim()).unwrap(), argument.to_vec()].concat()));
+    for (voter, weight) in voters.into_iter().zip(weights) {
+        world.keep(voter, token, &call("delegate(address)", &[as_word(voter)]));
+        world.keep(voter, token, &call("mint(address,uint256)", &[as_word(voter), weight]));
+    }
+    let id = U256::from_be_slice(&world.keep(voters[0], governor, &proposal(token)));
+    world.height += 5;
+    let vote = call("castVote(uint256,uint8)", &[id, word(1)]);
+    world.keep(voters[0], governor, &vote);
+
+    world.transaction.caller = voters[1];
+    world.transaction.nonce = 2;
+    let hot = world.run().slots(governor);
+    let mut tracker = Tracker::default();
+    assert!(world.track(&mut tracker, &hot).result.is_success());
+    let position = tracker.slots().iter().position(|slot| slot.guess() == weights[0]).unwrap();
+    let tally = &tracker.slots()[position];
+    assert!(tally.is_written() && !tally.is_exact());
+    let location = (governor, tally.slot());
+    for base in [word(1), word(1 << 60)] {
+        assert_eq!(check_base(&world, location, tally, base), base + weights[1]);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use braid_types::{ChainSpec, Fork};
 use revm::{
-    ExecuteEvm,
+    DatabaseCommit, DatabaseRef, ExecuteEvm,
     bytecode::Bytecode,
     context::{
         ContextSetters, TxEnv,
@@ -28,6 +28,7 @@ pub(super) type Location = (Address, U256);
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) fork: Fork,
+    pub(super) height: u64,
     pub(super) state: CacheDB<EmptyDB>,
     pub(super) transaction: TxEnv,
 }
@@ -44,7 +45,7 @@ impl World {
         let mut state = CacheDB::new(EmptyDB::new());
         state.insert_account_info(SENDER, AccountInfo::from_balance(U256::from(u64::MAX)));
         let transaction = TxEnv { caller: SENDER, gas_limit: 1_000_000, ..TxEnv::default() };
-        Self { fork, state, transaction }
+        Self { fork, height: 10, state, transaction }
     }
 
     pub(super) fn deploy(&mut self, address: Address, code: &[u8]) {
@@ -63,15 +64,30 @@ impl World {
 
     /// Runs the transaction as every other.
     pub(super) fn run(&self) -> Run {
-        let mut evm = new_evm(&block(self.fork), self.state.clone());
+        let mut evm = new_evm(&block(self.fork, self.height), self.state.clone());
         evm.ctx.set_tx(self.transaction.clone());
         let result = CreationHandler::default().run(&mut evm).unwrap();
         Run::new(result, evm.finalize())
     }
 
+    /// Calls a contract in a block of its own, at the start of an account's history, and keeps what it did.
+    pub(super) fn keep(&mut self, caller: Address, to: Address, input: &[u8]) -> Bytes {
+        self.height += 1;
+        self.transaction.caller = caller;
+        self.transaction.nonce = self.state.basic_ref(caller).unwrap().map_or(0, |account| account.nonce);
+        self.call(to, input);
+        let mut evm = new_evm(&block(self.fork, self.height), self.state.clone());
+        evm.ctx.set_tx(self.transaction.clone());
+        let result = CreationHandler::default().run(&mut evm).unwrap();
+        self.state.commit(evm.finalize());
+        self.transaction.nonce += 1;
+        assert!(result.is_success(), "{result:?}");
+        result.into_output().unwrap()
+    }
+
     /// Runs the transaction with a tracker.
     pub(super) fn track(&self, tracker: &mut Tracker, hot: &[Location]) -> Run {
-        let mut evm = new_evm(&block(self.fork), self.state.clone());
+        let mut evm = new_evm(&block(self.fork, self.height), self.state.clone());
         evm.ctx.set_tx(self.transaction.clone());
         let is_hot = |address, slot| hot.contains(&(address, slot));
         let result = TrackingHandler::new(tracker, is_hot).run(&mut evm).unwrap();
@@ -86,6 +102,11 @@ impl Run {
             (address, (account.info.without_code(), account.status.bits(), storage))
         });
         Self { result, accounts: accounts.collect() }
+    }
+
+    /// The slots of an account that were read or written.
+    pub(super) fn slots(&self, address: Address) -> Vec<Location> {
+        self.accounts[&address].2.keys().map(|slot| (address, *slot)).collect()
     }
 
     pub(super) fn slot(&self, (address, slot): Location) -> U256 {
@@ -132,12 +153,12 @@ impl Run {
     }
 }
 
-pub(super) fn block(fork: Fork) -> BlockContext {
+pub(super) fn block(fork: Fork, height: u64) -> BlockContext {
     let spec = ChainSpec::at_fork(1, fork);
     BlockContext {
         chain_id: 1,
         fork,
-        height: 10,
+        height,
         timestamp: 1_000,
         beneficiary: Address::repeat_byte(0x33),
         gas_limit: 1_000_000_000,

@@ -3,6 +3,7 @@
 mod access;
 mod commit;
 mod evm;
+mod hashes;
 mod heat;
 mod memory;
 mod schedule;
@@ -86,6 +87,8 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         return Err(error);
     }
     let mut outcome = committer.outcome;
+    let threads = config.threads.get().min(transactions.len()).max(1);
+    outcome.statistics.threads = u64::try_from(threads).unwrap_or(u64::MAX);
     finish(block, state, &memory, total, committer.beneficiary, &mut outcome)?;
     outcome.changes = collect(&memory, state, config.threads.get(), owners).map_err(ExecError::State)?;
     Ok(outcome)

@@ -61,8 +61,10 @@ fn curve(group: &Group, args: &PlotArgs) -> eyre::Result<Curve> {
     Ok(Curve { name: group.name.clone(), speedups })
 }
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 480.0;
+const WIDTH: f64 = 820.0;
+const MIN_HEIGHT: f64 = 480.0;
+/// From one name to the next.
+const NAME_HEIGHT: f64 = 14.0;
 /// Where the axes cross, and where they end.
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 500.0;
@@ -82,13 +84,14 @@ fn draw(curves: &[Curve], threads: NonZeroUsize) -> String {
     let highest = curves.iter().flat_map(|curve| &curve.speedups).fold(count as f64, |high, &value| high.max(value));
     let x = |threads: f64| LEFT + (RIGHT - LEFT) * (threads - 1.0) / (count as f64 - 1.0).max(1.0);
     let y = |speedup: f64| BOTTOM - (BOTTOM - TOP) * speedup / highest;
+    let height = MIN_HEIGHT.max(2.0 * TOP + NAME_HEIGHT * curves.len() as f64);
     let mut svg = String::new();
     let mut add = |element: String| {
         // Writing to a string cannot fail.
         let _ = writeln!(svg, "{element}");
     };
     add(format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11">"#
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="11">"#
     ));
     add(r##"<rect width="100%" height="100%" fill="#ffffff"/>"##.to_owned());
     for (value, at) in (0..).map(f64::from).take_while(|&value| value <= highest).map(|value| (value, y(value))) {
@@ -120,7 +123,7 @@ fn draw(curves: &[Curve], threads: NonZeroUsize) -> String {
         for (x, y) in points {
             add(format!(r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{colour}"/>"#));
         }
-        let line = TOP + 14.0 * index as f64;
+        let line = TOP + NAME_HEIGHT * index as f64;
         add(format!(r#"<line x1="{}" y1="{line:.1}" x2="{}" y2="{line:.1}" {style}/>"#, RIGHT + 16.0, RIGHT + 40.0));
         let last = curve.speedups.last().copied().unwrap_or_default();
         let (at, name) = (line + 4.0, &curve.name);

@@ -15,15 +15,15 @@
 //!
 //! # Words
 //!
-//! A word moves with `b` in a linear way: whole or by fields, added or subtracted, shifted ([`linear`]). Its constant part need
+//! A word moves with `b` in a linear way: whole or by fields, added or subtracted, shifted (`linear`). Its constant part need
 //! not be kept, as the concrete word is at hand. Instructions map such words to such words (ADD, SUB, NOT, SHL always; AND,
 //! OR, XOR, SHR, BYTE, SIGNEXTEND, products with and quotients by powers of two under conditions), or to words that no
 //! longer depend on `b`, under conditions (LT, GT, SLT, SGT, EQ, ISZERO, JUMPI). All others *pin* their operands: only bases
-//! with the same content in those fields are admitted. [`arithmetic`] has the table.
+//! with the same content in those fields are admitted. `arithmetic` has the table.
 //!
 //! # Conditions
 //!
-//! A condition is an interval of a field of `b` ([`slot`]). A comparison divides the circle of 2^256 in two arcs, and the word
+//! A condition is an interval of a field of `b` (`slot`). A comparison divides the circle of 2^256 in two arcs, and the word
 //! must stay on its own. An arc is one interval of `b` only if it does not wrap around; else the part that contains the
 //! guess is kept, which loses precision but is never wrong. In the same way `b ≠ x` keeps one side of `x`. Bit operations on a
 //! sum need that nothing carries from one field to the next: that is an interval too. All conditions of a slot must hold;
@@ -49,10 +49,10 @@
 //! # Cost
 //!
 //! Without tags the loop compares each opcode with SLOAD and SSTORE; with tags it compares the height of the stack with that of
-//! the highest tag ([`machine`]). Only instructions that touch a tagged word are looked at.
+//! the highest tag (`machine`). Only instructions that touch a tagged word are looked at.
 //!
-//! Reading order: [`linear`], [`slot`], [`arithmetic`], [`tracker`] (tags by frame), [`memory`], [`machine`] (the loop),
-//! [`handler`].
+//! Reading order: `linear`, `slot`, `arithmetic`, `tracker` (tags by frame), `memory`, `machine` (the loop),
+//! `handler`.
 
 mod arithmetic;
 #[cfg(test)]

@@ -150,13 +150,18 @@ pub(crate) fn include(
     changes: Option<StateChanges>,
 ) {
     let gas_used = result.tx_gas_used();
-    let receipt = receipt(fork, transaction, result);
+    let receipt = receipt(fork, transaction, result, bloom);
     append(outcome, transaction, receipt, gas_used);
     outcome.transaction_changes.extend(changes);
 }
 
 /// The receipt of a transaction, as if it were the first of its block.
-pub(crate) fn receipt(fork: Fork, transaction: &RecoveredTx, result: ExecutionResult) -> Receipt {
+pub(crate) fn receipt(
+    fork: Fork,
+    transaction: &RecoveredTx,
+    result: ExecutionResult,
+    bloom: impl FnOnce(&[Log]) -> Bloom,
+) -> Receipt {
     let status = if fork >= Fork::Byzantium {
         Eip658Value::Eip658(result.is_success())
     } else {

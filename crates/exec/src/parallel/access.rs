@@ -32,6 +32,8 @@ pub(crate) struct AccountAccess {
     pub(crate) is_from_base: bool,
     /// What the transaction left, if it changed anything.
     pub(crate) after: Option<AfterAccount>,
+    /// Whether `seen` holds a nonce that was expected but not there.
+    pub(crate) is_guessed: bool,
     /// Whether the transaction destroyed it: then what it earns as fee recipient is lost.
     pub(crate) is_destroyed: bool,
     /// Whether another nonce could have made a difference.
@@ -150,11 +152,13 @@ impl Accesses {
         let clears_storage = is_touched && (is_removed || is_created) && seen.is_some();
         let is_changed = left != seen || clears_storage;
         let is_sender = address == sender.address;
+        let is_guessed = is_sender && view.has_guessed_nonce;
         let mut access = AccountAccess {
             address,
             hash,
             seen,
-            is_from_base: !view.may_be_written(hash),
+            is_from_base: !is_guessed && !view.may_be_written(hash),
+            is_guessed,
             after: is_changed.then_some(AfterAccount { state: left, clears_storage }),
             is_destroyed: is_touched && account.is_selfdestructed(),
             needs_nonce: is_sender

@@ -337,7 +337,7 @@ impl<E: std::error::Error> Committer<E> {
     ) -> Result<Option<Option<AccountState>>, E> {
         let now = if access.address == shared.block.beneficiary {
             self.beneficiary
-        } else if !self.dirty.has(access.hash) {
+        } else if !access.is_guessed && !self.dirty.has(access.hash) {
             return Ok(None);
         } else {
             match shared.memory.account(&access.address, access.hash, version) {

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use alloy_primitives::{
     Address, B256, U256,
-    map::{AddressMap, B256Map},
+    map::{AddressMap, AddressSet, B256Map},
 };
 use braid_types::changes::AccountState;
 use hashbrown::{HashTable, hash_table};
@@ -159,6 +159,9 @@ pub(crate) struct Memory {
     /// Versions that removed an account's storage; the slots of lower versions and of the base state are gone.
     clears: Mutex<AddressMap<Vec<Version>>>,
     codes: RwLock<B256Map<Bytecode>>,
+    /// Accounts that the base state marks as having storage (EIP-7610), as far as anybody has read them. Almost always none.
+    marked: RwLock<AddressSet>,
+    has_marked: AtomicBool,
 }
 
 /// A value to publish.
@@ -197,6 +200,8 @@ impl Memory {
             has_clears: AtomicBool::new(false),
             clears: Mutex::default(),
             codes: RwLock::default(),
+            marked: RwLock::default(),
+            has_marked: AtomicBool::new(false),
         }
     }
 
@@ -319,6 +324,21 @@ impl Memory {
             entry.certainty = Certainty::Unknown;
             entry.versions.withdraw(version);
         }
+    }
+
+    /// Notes that the base state marks an account as having storage. Whoever writes an account has read it before.
+    pub(crate) fn mark(&self, address: Address) {
+        self.marked.write().insert(address);
+        // Ordering: read by those who find what was written afterwards, under a shard's lock.
+        self.has_marked.store(true, Ordering::Release);
+    }
+
+    /// Whether an account has storage that the base state marks, and nothing removed it since.
+    pub(crate) fn is_marked(&self, address: &Address, version: Version) -> bool {
+        // Ordering: see `mark`.
+        self.has_marked.load(Ordering::Acquire)
+            && self.marked.read().contains(address)
+            && (!self.has_clears() || self.cleared_at(address, version).is_none())
     }
 
     /// Makes code known that a transaction deployed.

@@ -56,7 +56,13 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
     let total = u32::try_from(transactions.len()).unwrap_or(u32::MAX);
     let memory = Memory::new(transactions.len());
-    publish_changes(&memory, 0, &before_transactions(block, state)?);
+    let before = before_transactions(block, state)?;
+    for &address in before.accounts.keys() {
+        if state.basic_ref(address).map_err(ExecError::State)?.is_some_and(|info| info.account_id.is_some()) {
+            memory.mark(address);
+        }
+    }
+    publish_changes(&memory, 0, &before);
     let beneficiary = account(&memory, state, &block.beneficiary, 0)?;
     let mut outcome = BlockOutcome::default();
     outcome.receipts.reserve(transactions.len());

@@ -13,6 +13,7 @@ use revm::{
     state::AccountInfo,
 };
 
+use super::hashes::Hashes;
 use super::memory::{Memory, Version, account_hash, slot_hash};
 use crate::eip7610;
 
@@ -51,9 +52,13 @@ pub(crate) struct View<'a, S> {
     slots: Box<[Option<CachedSlot>]>,
     codes: B256Map<Code>,
     empty_code: Bytecode,
+    pub(crate) hashes: Hashes,
     pub(crate) observed: AddressMap<Observed>,
     /// Accounts of which transactions changed slots but nothing else, as they were seen.
     pub(crate) owners: AddressMap<Option<AccountState>>,
+    expected: Option<(Address, u64)>,
+    /// Whether the sender's nonce was not there but guessed.
+    pub(crate) has_guessed_nonce: bool,
     /// Whether the transaction tried to create a contract: then nonces matter.
     pub(crate) creates: bool,
 }
@@ -88,15 +93,21 @@ impl<'a, S: DatabaseRef> View<'a, S> {
             slots: vec![None; CACHED_SLOTS].into(),
             codes: B256Map::default(),
             empty_code: private_copy(&Bytecode::default()),
+            hashes: Hashes::new(),
             observed: AddressMap::default(),
             owners: AddressMap::default(),
+            expected: None,
+            has_guessed_nonce: false,
             creates: false,
         }
     }
 
-    /// Prepares for a transaction that reads versions up to `version`.
-    pub(crate) fn begin(&mut self, version: Version) {
+    /// Prepares for a transaction that reads versions up to `version`. With `expected`, the sender's nonce is taken to be
+    /// what the transaction says, if it is lower now: the transactions between are on their way.
+    pub(crate) fn begin(&mut self, version: Version, expected: Option<(Address, u64)>) {
         self.version = version;
+        self.expected = expected;
+        self.has_guessed_nonce = false;
         self.observed.clear();
         self.creates = false;
     }
@@ -138,8 +149,19 @@ impl<'a, S: DatabaseRef> View<'a, S> {
         self.memory
     }
 
-    fn info(&self, state: Option<AccountState>, address: Address) -> Result<Option<AccountInfo>, S::Error> {
-        let Some(state) = state else { return Ok(None) };
+    /// Puts the expected nonce into the sender's account.
+    fn guess_nonce(&mut self, address: Address, info: &mut Option<AccountInfo>) {
+        if let (Some((sender, nonce)), Some(info)) = (self.expected, info)
+            && sender == address
+            && info.nonce < nonce
+        {
+            info.nonce = nonce;
+            self.has_guessed_nonce = true;
+        }
+    }
+
+    fn info(&self, state: Option<AccountState>, address: Address) -> Option<AccountInfo> {
+        let state = state?;
         let mut info = AccountInfo {
             balance: state.balance,
             nonce: state.nonce,
@@ -147,38 +169,30 @@ impl<'a, S: DatabaseRef> View<'a, S> {
             account_id: None,
             code: (state.code_hash == KECCAK_EMPTY).then(|| self.empty_code.clone()),
         };
-        if info.nonce == 0 && info.is_empty_code_hash() && self.has_marked_storage(address)? {
+        if self.memory.is_marked(&address, self.version) {
             eip7610::mark_storage(&mut info);
         }
-        Ok(Some(info))
+        Some(info)
     }
 
-    /// Whether the base state marks the account as one that has storage, and nothing removed it since.
-    fn has_marked_storage(&self, address: Address) -> Result<bool, S::Error> {
-        if self.memory.has_clears() && self.memory.cleared_at(&address, self.version).is_some() {
-            return Ok(false);
-        }
-        Ok(self.base.basic_ref(address)?.is_some_and(|info| info.account_id.is_some()))
-    }
-}
-
-impl<S: DatabaseRef> Database for View<'_, S> {
-    type Error = S::Error;
-
-    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, S::Error> {
+    /// An account as of the versions that may be read.
+    fn account(&mut self, address: Address) -> Result<Option<AccountInfo>, S::Error> {
         if address == self.beneficiary {
-            return self.info(self.beneficiary_state, address);
+            return Ok(self.info(self.beneficiary_state, address));
         }
         let hash = account_hash(&address);
         if self.may_be_written(hash)
             && let Some(state) = self.memory.account(&address, hash, self.version)
         {
-            return self.info(state, address);
+            return Ok(self.info(state, address));
         }
         if let Some(known) = self.contracts.get(&address) {
             return Ok(Some(known.clone()));
         }
         let Some(mut info) = self.base.basic_ref(address)? else { return Ok(None) };
+        if info.account_id.is_some() {
+            self.memory.mark(address);
+        }
         if info.is_empty_code_hash() {
             info.code = Some(self.empty_code.clone());
         } else {
@@ -187,6 +201,16 @@ impl<S: DatabaseRef> Database for View<'_, S> {
             self.contracts.insert(address, info.clone());
         }
         Ok(Some(info))
+    }
+}
+
+impl<S: DatabaseRef> Database for View<'_, S> {
+    type Error = S::Error;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, S::Error> {
+        let mut info = self.account(address)?;
+        self.guess_nonce(address, &mut info);
+        Ok(info)
     }
 
     fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, S::Error> {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, U256, map::AddressMap};
 use braid_types::{RecoveredTx, changes::AccountState};
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -212,8 +213,10 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
 
     /// Runs a transaction on what is there now. The journal is left as it is, to be taken.
     pub(crate) fn run(&mut self, index: u32, inputs: Inputs) -> Result<(ExecutionResult, U256), Refused<S::Error>> {
-        self.view().begin(index);
-        self.evm.ctx.set_tx(transaction_env(&self.transactions[index as usize]));
+        let transaction = &self.transactions[index as usize];
+        let expected = (inputs == Inputs::Guessed).then(|| (transaction.signer(), transaction.nonce()));
+        self.view().begin(index, expected);
+        self.evm.ctx.set_tx(transaction_env(transaction));
         let hot = if inputs == Inputs::Guessed { &self.hot } else { &self.nothing_hot };
         let mut handler = WorkerHandler::new(&mut self.tracker, hot);
         match handler.run(&mut self.evm) {
@@ -236,8 +239,9 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         range
     }
 
-    pub(crate) fn included(&self, index: u32, result: ExecutionResult, fee: U256) -> Included {
-        Included { receipt: receipt(self.block.fork, &self.transactions[index as usize], result), fee }
+    pub(crate) fn included(&mut self, index: u32, result: ExecutionResult, fee: U256) -> Included {
+        let (fork, transaction) = (self.block.fork, &self.transactions[index as usize]);
+        Included { receipt: receipt(fork, transaction, result, |logs| self.view().hashes.bloom(logs)), fee }
     }
 
     pub(crate) fn publish(&mut self, accesses: &Accesses, range: &AccessRange, index: u32) {

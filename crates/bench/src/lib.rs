@@ -8,6 +8,7 @@ pub mod artifacts;
 pub mod baseline;
 pub mod blocks;
 pub mod critical_path;
+mod machine;
 pub mod measure;
 pub mod random;
 pub mod state;

@@ -9,10 +9,10 @@ use std::{
 use alloy_eips::eip7685::Requests;
 use braid_exec::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError, access_list::BlockAccessList, execute};
 use braid_types::{Receipt, RecoveredTx, StateChanges};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::{
     baseline,
+    machine::{Since, cpu_time},
     state::{MemoryState, Missing},
 };
 
@@ -63,6 +63,8 @@ pub struct Measured {
     pub parallel: Cost,
     /// Whether gas, receipts, requests and changes were the same on every run.
     pub identical: bool,
+    /// Processors that other programs kept busy meanwhile; `None` where the system does not tell.
+    pub others: Option<f64>,
 }
 
 /// What a block left behind, for comparison.
@@ -90,6 +92,7 @@ pub fn measure(sample: &Sample, plan: Plan) -> Result<Measured, ExecError<Missin
     let runs = plan.runs.map_or(if once.wall < LONG_RUN { 11 } else { 5 }, NonZeroUsize::get);
     let (_, first) = parallel(sample, plan.threads)?;
     let mut identical = first == expected;
+    let since = Since::now();
     let (mut sequential_costs, mut parallel_costs) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         let (cost, left) = sequential(sample)?;
@@ -104,6 +107,7 @@ pub fn measure(sample: &Sample, plan: Plan) -> Result<Measured, ExecError<Missin
         sequential: medians(&sequential_costs),
         parallel: medians(&parallel_costs),
         identical,
+        others: since.used_by_others(),
     })
 }
 
@@ -128,11 +132,6 @@ fn timed<T>(run: impl FnOnce() -> T) -> (Cost, T) {
     let result = run();
     let wall = begin.elapsed();
     (Cost { wall, cpu: cpu_time().saturating_sub(cpu) }, result)
-}
-
-/// What all threads of this process have used so far.
-fn cpu_time() -> Duration {
-    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
 }
 
 fn medians(costs: &[Cost]) -> Cost {

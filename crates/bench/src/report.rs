@@ -16,6 +16,9 @@ use serde::Serialize;
 
 use crate::selection::MAINNET;
 
+/// Processors in use by others from which on figures are marked.
+const DISTURBED: f64 = 0.2;
+
 /// One measured workload. The order of the members is that of the JSON.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Line {
@@ -37,6 +40,9 @@ pub(crate) struct Line {
     critical_path_all: f64,
     /// Speed-up that these threads could reach if transactions waited for storage and code alone.
     limit: f64,
+    /// Processors that other programs kept busy meanwhile, at most over several blocks; absent where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others: Option<f64>,
     #[serde(skip)]
     times: Times,
 }
@@ -99,6 +105,7 @@ struct Subject {
     gas: u64,
     threads: NonZeroUsize,
     identical: bool,
+    others: Option<f64>,
 }
 
 impl Line {
@@ -109,6 +116,7 @@ impl Line {
             gas: measured.gas,
             threads,
             identical: measured.identical,
+            others: measured.others.map(round),
         };
         Self::from_times(subject, Times::new(sample, measured, traces, threads))
     }
@@ -121,12 +129,13 @@ impl Line {
             gas: lines.iter().map(|line| line.gas).sum(),
             threads: lines.first().map_or(NonZeroUsize::MIN, |line| line.threads),
             identical: lines.iter().all(|line| line.identical),
+            others: lines.iter().filter_map(|line| line.others).reduce(f64::max),
         };
         Self::from_times(subject, lines.iter().fold(Times::default(), |sum, line| sum + line.times))
     }
 
     fn from_times(subject: Subject, times: Times) -> Self {
-        let Subject { workload, transactions, gas, threads, identical } = subject;
+        let Subject { workload, transactions, gas, threads, identical, others } = subject;
         Self {
             workload,
             transactions,
@@ -141,7 +150,16 @@ impl Line {
             critical_path_without_fees: ratio(times.traced, times.without_fees),
             critical_path_all: ratio(times.traced, times.all),
             limit: ratio(times.traced, times.scheduled),
+            others,
             times,
+        }
+    }
+
+    /// What to say where other programs used much of the machine.
+    fn disturbance(&self) -> String {
+        match self.others {
+            Some(others) if others > DISTURBED => format!(", others used {others:.1} processors"),
+            _ => String::new(),
         }
     }
 
@@ -236,7 +254,7 @@ impl Reporter {
         } else {
             writeln!(
                 out,
-                "{:<38} {:>6} {:>6} {:>7.2} {:>7.2} ms {:>7.2} ms {:>6.3}x {:>5.2}  {:>6.2} {:>6.1} {:>6.1} {:>6.1}  {}",
+                "{:<38} {:>6} {:>6} {:>7.2} {:>7.2} ms {:>7.2} ms {:>6.3}x {:>5.2}  {:>6.2} {:>6.1} {:>6.1} {:>6.1}  {}{}",
                 line.workload,
                 line.transactions,
                 line.gas / 1_000_000,
@@ -250,6 +268,7 @@ impl Reporter {
                 line.critical_path_without_fees,
                 line.critical_path_all,
                 if line.identical { "identical" } else { "DIFFERENT" },
+                line.disturbance(),
             )?;
         }
         out.flush()?;
@@ -275,8 +294,14 @@ mod tests {
     use super::*;
 
     fn line(workload: &str, sequential: u64, parallel: u64, identical: bool) -> Line {
-        let subject =
-            Subject { workload: workload.to_owned(), transactions: 10, gas: 7, threads: NonZeroUsize::MIN, identical };
+        let subject = Subject {
+            workload: workload.to_owned(),
+            transactions: 10,
+            gas: 7,
+            threads: NonZeroUsize::MIN,
+            identical,
+            others: None,
+        };
         let (sequential, parallel) = (Duration::from_millis(sequential), Duration::from_millis(parallel));
         Line::from_times(subject, Times { sequential, parallel, ..Times::default() })
     }

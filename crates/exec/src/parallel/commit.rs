@@ -34,7 +34,7 @@ pub(crate) struct Committer<E: std::error::Error> {
     pub(crate) error: Option<ExecError<E>>,
     frontier: u32,
     dirty: Dirty,
-    heat: HeatMap,
+    pub(crate) heat: HeatMap,
 }
 
 /// Locations that may have changed under a run, by their hashes.
@@ -233,6 +233,9 @@ impl<E: std::error::Error> Committer<E> {
             for (index, executed) in run.range.clone().zip(&progress.executed) {
                 if executed.result.is_some() {
                     self.outcome.statistics.executions += 1;
+                    self.outcome.statistics.speculations += 1;
+                    self.outcome.statistics.conflicts += 1;
+                    self.outcome.statistics.re_executions += 1;
                     let Worker { evm, hashes, .. } = worker;
                     withdraw(
                         &progress.accesses,
@@ -276,6 +279,7 @@ impl<E: std::error::Error> Committer<E> {
                 _ => Verdict::Invalid,
             };
             self.outcome.statistics.executions += 1;
+            self.outcome.statistics.speculations += 1;
             match (verdict, result) {
                 (Verdict::Unchanged, Some(included)) => self.include(shared, index, included, accesses, &range),
                 (Verdict::Patchable, Some(mut included)) => {
@@ -284,6 +288,8 @@ impl<E: std::error::Error> Committer<E> {
                 }
                 (_, result) => {
                     repeated += 1;
+                    self.outcome.statistics.conflicts += 1;
+                    self.outcome.statistics.re_executions += 1;
                     if result.is_some() {
                         let Worker { evm, hashes, .. } = worker;
                         withdraw(accesses, &range, index + 1, &evm.ctx.journaled_state.database, hashes);
@@ -310,6 +316,7 @@ impl<E: std::error::Error> Committer<E> {
         for access in &accesses.accounts[range.accounts.clone()] {
             let Some(now) = self.changed_account(shared, access, version)? else { continue };
             if !access.admits(now) {
+                self.heat.tally.conflict(access.address, None);
                 return Ok(Verdict::Invalid);
             }
             if access.after.is_some() {

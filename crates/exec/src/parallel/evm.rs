@@ -84,7 +84,7 @@ fn keccak256<S: DatabaseRef>(context: Ictx<'_, '_, S>) -> InstructionExecResult 
     interpreter.resize_memory(params, offset, 64)?;
     let mut input = [0; 64];
     input.copy_from_slice(&interpreter.memory.slice_len(offset, 64));
-    let hash = host.journaled_state.database.hashes.of_pair(&input);
+    let hash = host.journaled_state.database.buffers.hashes.of_pair(&input);
     let words = interpreter.stack.data_mut();
     words.pop();
     if let Some(top) = words.last_mut() {

@@ -7,10 +7,10 @@ use alloy_primitives::{B256, Bloom, Log, keccak256};
 
 /// Inputs of 64 bytes that are remembered: 96 KB.
 const PAIRS: usize = 1_024;
-/// Addresses and topics that are remembered: 70 KB.
+/// Addresses and topics that are remembered: 72 KB.
 const WORDS: usize = 1_024;
 
-/// See the [module](self).
+/// See the [module](self). An entry whose hash is zero is empty: nobody knows an input with that hash.
 #[derive(Debug)]
 pub(crate) struct Hashes {
     pairs: Box<[Pair]>,
@@ -30,18 +30,24 @@ struct Word {
     hash: B256,
 }
 
+const NO_PAIR: Pair = Pair { input: [0; 64], hash: B256::ZERO };
+const NO_WORD: Word = Word { input: B256::ZERO, length: 0, hash: B256::ZERO };
+
 impl Hashes {
     pub(crate) fn new() -> Self {
-        let zeros = [0; 64];
-        let pair = Pair { input: zeros, hash: keccak256(zeros) };
-        let word = Word { input: B256::ZERO, length: 32, hash: keccak256(B256::ZERO) };
-        Self { pairs: vec![pair; PAIRS].into(), words: vec![word; WORDS].into() }
+        Self { pairs: vec![NO_PAIR; PAIRS].into(), words: vec![NO_WORD; WORDS].into() }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.pairs.fill(NO_PAIR);
+        self.words.fill(NO_WORD);
     }
 
     /// The hash of 64 bytes.
     pub(crate) fn of_pair(&mut self, input: &[u8; 64]) -> B256 {
         let known = &mut self.pairs[place(input, PAIRS)];
-        if known.input != *input {
+        if known.input != *input || known.hash.is_zero() {
             *known = Pair { input: *input, hash: keccak256(input) };
         }
         known.hash

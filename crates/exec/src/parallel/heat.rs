@@ -8,7 +8,7 @@ use super::{
     access::SlotAccess,
     worker::{Heat, Shared},
 };
-use crate::symbolic::TrackedSlot;
+use crate::{contention::ContentionTally, symbolic::TrackedSlot};
 
 /// Conflicts at a tracked slot, in spite of the tracking, after which it is not tracked any more.
 const MAX_TRACKED_CONFLICTS: u64 = 3;
@@ -17,14 +17,14 @@ const MAX_TRACKED_CONFLICTS: u64 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct HeatMap {
     slots: HashMap<(Address, U256), SlotHeat>,
+    /// Counts for the operator.
+    pub(crate) tally: ContentionTally,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SlotHeat {
+struct SlotHeat {
     /// Transactions that had to be executed again because of it.
-    pub(crate) conflicts: u64,
-    /// Transactions that were patched instead.
-    pub(crate) deltas: u64,
+    conflicts: u64,
     /// Conflicts while it was tracked, less the patches.
     failures: u64,
 }
@@ -39,6 +39,7 @@ impl HeatMap {
     ) {
         let heat = self.slots.entry((access.address, access.slot)).or_default();
         heat.conflicts += 1;
+        self.tally.conflict(access.address, Some(access.slot));
         // Before Istanbul nothing can be tracked.
         if heat.conflicts == 1 && shared.block.fork >= Fork::Istanbul {
             shared.heat.write().push((access.address, access.slot, Heat::Tracked));
@@ -54,7 +55,7 @@ impl HeatMap {
     /// Notes that a transaction was patched.
     pub(crate) fn note_delta(&mut self, access: &SlotAccess) {
         let heat = self.slots.entry((access.address, access.slot)).or_default();
-        heat.deltas += 1;
+        self.tally.delta(access.address, Some(access.slot));
         if heat.failures < MAX_TRACKED_CONFLICTS {
             heat.failures = heat.failures.saturating_sub(1);
         }

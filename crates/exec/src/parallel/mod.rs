@@ -2,6 +2,7 @@
 
 mod access;
 mod commit;
+mod crew;
 mod evm;
 mod hashes;
 mod heat;
@@ -79,20 +80,17 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         beneficiary: Mutex::new(beneficiary),
         is_over: AtomicBool::new(false),
     };
-    let owners = std::thread::scope(|scope| {
-        let others: Vec<_> =
-            (1..config.threads.get().min(transactions.len())).map(|_| scope.spawn(|| work(&shared))).collect();
-        let mut owners = work(&shared);
-        for other in others {
-            owners.extend(joined(other));
-        }
-        owners
-    });
+    let threads = config.threads.get().min(transactions.len()).max(1);
+    let mut owners = Owners::default();
+    for part in crew::run(threads, |_| work(&shared)) {
+        owners.extend(part);
+    }
     let committer = shared.committer.into_inner();
     if let Some(error) = committer.error {
         return Err(error);
     }
     let mut outcome = committer.outcome;
+    outcome.statistics.contended = committer.heat.tally.worst();
     let threads = config.threads.get().min(transactions.len()).max(1);
     outcome.statistics.threads = u64::try_from(threads).unwrap_or(u64::MAX);
     finish(block, state, &memory, total, committer.beneficiary, &mut outcome)?;
@@ -188,12 +186,7 @@ fn collect<S: DatabaseRef + Sync>(
 ) -> Result<Changes, S::Error> {
     let cleared = memory.cleared();
     let threads = if memory.len() < COLLECT_ALONE { 1 } else { threads };
-    let mut parts: Vec<Result<Changes, S::Error>> = std::thread::scope(|scope| {
-        let part = |first| collect_part(memory.drain(first, threads), memory, state, &cleared);
-        let others: Vec<_> = (1..threads).map(|first| scope.spawn(move || part(first))).collect();
-        let own = part(0);
-        std::iter::once(own).chain(others.into_iter().map(joined)).collect()
-    });
+    let mut parts = crew::run(threads, |first| collect_part(memory.drain(first, threads), memory, state, &cleared));
     let mut all = parts.swap_remove(0)?;
     owners.extend(std::mem::take(&mut all.owners));
     all.owners = owners;
@@ -205,11 +198,6 @@ fn collect<S: DatabaseRef + Sync>(
         all.codes.extend(part.codes);
     }
     Ok(all)
-}
-
-/// What a thread returned; its panic goes on here.
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// What of these locations differs from the base state.

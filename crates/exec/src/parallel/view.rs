@@ -13,7 +13,7 @@ use revm::{
     state::AccountInfo,
 };
 
-use super::hashes::Hashes;
+use super::crew::Buffers;
 use super::memory::{Memory, Version, account_hash, slot_hash};
 use crate::eip7610;
 
@@ -22,7 +22,7 @@ use crate::eip7610;
 const USES_BEFORE_COPY: u32 = 8;
 
 /// Slots of the base state that a worker keeps: 170 KB, which fits a core's second-level cache.
-const CACHED_SLOTS: usize = 2_048;
+pub(crate) const CACHED_SLOTS: usize = 2_048;
 
 /// What a transaction learned about an account's balance, beyond passing it on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,11 +48,9 @@ pub(crate) struct View<'a, S> {
     pub(crate) beneficiary_state: Option<AccountState>,
     /// Contracts of the base state. Other accounts are mostly written by who reads them, and found in the memory then.
     contracts: AddressMap<AccountInfo>,
-    /// Slots of the base state, each at the place that its hash names.
-    slots: Box<[Option<CachedSlot>]>,
+    pub(crate) buffers: Buffers,
     codes: B256Map<Code>,
     empty_code: Bytecode,
-    pub(crate) hashes: Hashes,
     pub(crate) observed: AddressMap<Observed>,
     /// Accounts of which transactions changed slots but nothing else, as they were seen.
     pub(crate) owners: AddressMap<Option<AccountState>>,
@@ -63,8 +61,9 @@ pub(crate) struct View<'a, S> {
     pub(crate) creates: bool,
 }
 
+/// A slot of the base state.
 #[derive(Clone, Copy, Debug)]
-struct CachedSlot {
+pub(crate) struct CachedSlot {
     address: Address,
     slot: U256,
     value: U256,
@@ -90,10 +89,9 @@ impl<'a, S: DatabaseRef> View<'a, S> {
             beneficiary,
             beneficiary_state: None,
             contracts: AddressMap::default(),
-            slots: vec![None; CACHED_SLOTS].into(),
+            buffers: Buffers::take(),
             codes: B256Map::default(),
             empty_code: private_copy(&Bytecode::default()),
-            hashes: Hashes::new(),
             observed: AddressMap::default(),
             owners: AddressMap::default(),
             expected: None,
@@ -237,7 +235,7 @@ impl<S: DatabaseRef> Database for View<'_, S> {
             return Ok(value);
         }
         #[expect(clippy::cast_possible_truncation, reason = "the low bits choose")]
-        let cached = &mut self.slots[hash as usize % CACHED_SLOTS];
+        let cached = &mut self.buffers.slots[hash as usize % CACHED_SLOTS];
         if let Some(known) = cached
             && known.slot == slot
             && known.address == address

@@ -143,7 +143,9 @@ pub(crate) fn work<S: DatabaseRef + Sync>(shared: &Shared<'_, S>) -> Owners {
             None => shared.wake.wait(&mut schedule),
         }
     }
-    std::mem::take(&mut worker.view().owners)
+    let view = worker.evm.ctx.journaled_state.database;
+    view.buffers.give_back();
+    view.owners
 }
 
 impl<'a, S: DatabaseRef> Worker<'a, S> {
@@ -241,7 +243,7 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
 
     pub(crate) fn included(&mut self, index: u32, result: ExecutionResult, fee: U256) -> Included {
         let (fork, transaction) = (self.block.fork, &self.transactions[index as usize]);
-        Included { receipt: receipt(fork, transaction, result, |logs| self.view().hashes.bloom(logs)), fee }
+        Included { receipt: receipt(fork, transaction, result, |logs| self.view().buffers.hashes.bloom(logs)), fee }
     }
 
     pub(crate) fn publish(&mut self, accesses: &Accesses, range: &AccessRange, index: u32) {

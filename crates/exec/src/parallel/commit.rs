@@ -116,7 +116,12 @@ impl<E: std::error::Error> Committer<E> {
                 shared.end();
                 return;
             }
-            shared.schedule.lock().note_gas(self.outcome.gas_used - gas_before, self.frontier - before);
+            let mut schedule = shared.schedule.lock();
+            schedule.note_gas(self.outcome.gas_used - gas_before, self.frontier - before);
+            if let Some(chains) = self.heat.news() {
+                schedule.set_chains(chains);
+            }
+            drop(schedule);
             *shared.beneficiary.lock() = self.beneficiary;
         }
     }
@@ -198,6 +203,7 @@ impl<E: std::error::Error> Committer<E> {
     ) {
         let gas_used = included.receipt.cumulative_gas_used();
         append(&mut self.outcome, &shared.transactions[index as usize], included.receipt, gas_used);
+        self.heat.note_committed(shared.transactions, &accesses.slots[range.slots.clone()], index);
         let own =
             accesses.accounts[range.accounts.clone()].iter().find(|access| access.address == shared.block.beneficiary);
         let is_destroyed = own.is_some_and(|access| access.is_destroyed);
@@ -327,7 +333,7 @@ impl<E: std::error::Error> Committer<E> {
             let Some(now) = self.changed_slot(shared, access, version)? else { continue };
             let tracked = access.tracked.map(|at| &accesses.tracked[at]);
             if !tracked.is_some_and(|tracked| tracked.admits(now)) {
-                self.heat.note_conflict(shared, access, tracked);
+                self.heat.note_conflict(shared, access, tracked, version);
                 return Ok(Verdict::Invalid);
             }
             verdict = Verdict::Patchable;

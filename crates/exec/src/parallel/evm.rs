@@ -13,8 +13,8 @@ use revm::{
     },
     handler::{EvmTr, FrameResult, Handler, MainnetContext},
     interpreter::{
-        Instruction, InstructionContext, InstructionExecResult, InstructionResult,
-        instructions::{contract, host, system},
+        Instruction, InstructionContext, InstructionExecResult,
+        instructions::{contract, host},
         interpreter::EthInterpreter,
         interpreter_action::FrameInit,
         interpreter_types::InputsTr,
@@ -22,7 +22,7 @@ use revm::{
     primitives::hardfork::SpecId,
 };
 
-use super::view::View;
+use super::{keccak::keccak256, view::View};
 use crate::{
     eip7610::CreationHandler,
     evm::new_evm,
@@ -69,28 +69,6 @@ fn peek<S: DatabaseRef>(context: &Ictx<'_, '_, S>, n: usize) -> Option<U256> {
 
 fn view<'c, 'a, S: DatabaseRef>(context: &'c mut Ictx<'_, 'a, S>) -> &'c mut View<'a, S> {
     &mut context.host.journaled_state.database
-}
-
-/// KECCAK256 with a memory for what mappings hash.
-fn keccak256<S: DatabaseRef>(context: Ictx<'_, '_, S>) -> InstructionExecResult {
-    let length = peek(&context, 1).filter(|length| *length == U256::from(64));
-    let offset = peek(&context, 0).and_then(|offset| usize::try_from(offset).ok());
-    let (Some(_), Some(offset)) = (length, offset) else { return system::keccak256(context) };
-    let InstructionContext { interpreter, host } = context;
-    let params = &host.cfg.gas_params;
-    if !interpreter.gas.record_regular_cost(params.keccak256_cost(64)) {
-        return Err(InstructionResult::OutOfGas);
-    }
-    interpreter.resize_memory(params, offset, 64)?;
-    let mut input = [0; 64];
-    input.copy_from_slice(&interpreter.memory.slice_len(offset, 64));
-    let hash = host.journaled_state.database.buffers.hashes.of_pair(&input);
-    let words = interpreter.stack.data_mut();
-    words.pop();
-    if let Some(top) = words.last_mut() {
-        *top = hash.into();
-    }
-    Ok(())
 }
 
 fn balance<S: DatabaseRef>(mut context: Ictx<'_, '_, S>) -> InstructionExecResult {

@@ -1,12 +1,16 @@
 //! Parallel execution of a block.
 
 mod access;
+mod codes;
 mod commit;
 mod crew;
 mod evm;
+pub(crate) mod given;
 mod hashes;
 mod heat;
+mod keccak;
 mod memory;
+mod predict;
 mod schedule;
 mod view;
 mod worker;
@@ -73,7 +77,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         config,
         state,
         memory: &memory,
-        schedule: Mutex::new(Schedule::new(total)),
+        schedule: Mutex::new(Schedule::new(transactions.len())),
         wake: Condvar::new(),
         committer: Mutex::new(Committer::new(outcome, beneficiary)),
         heat: RwLock::default(),

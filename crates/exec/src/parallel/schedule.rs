@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::access::{AccessRange, Accesses};
+use super::{
+    access::{AccessRange, Accesses},
+    predict::Chain,
+};
 use alloy_primitives::U256;
 use braid_types::Receipt;
 
@@ -67,13 +70,16 @@ pub(crate) struct Included {
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Schedule {
-    total: u32,
-    /// The first transaction that was never handed out.
+    states: Vec<TxState>,
+    /// The first transaction that was never looked at. Before it, those that are still waiting are part of a chain.
     next: u32,
     /// Number of committed transactions.
     frontier: u32,
     /// Runs that were handed out for speculation and are not committed, by their first transaction.
     runs: BTreeMap<u32, (Arc<Run>, RunState)>,
+    chains: Vec<ChainState>,
+    /// The chain of each transaction; empty while there is none.
+    chain_of: Vec<Option<Chain>>,
     /// What a transaction takes on average, in sixteenths of a microsecond.
     average: u64,
     /// Speculations that failed one after the other.
@@ -83,9 +89,25 @@ pub(crate) struct Schedule {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TxState {
+    Waiting,
+    HandedOut,
+    /// Executed, ahead or finally.
+    Executed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RunState {
     Running,
     Done,
+}
+
+/// Transactions that are executed one after the other.
+#[derive(Debug, Default)]
+struct ChainState {
+    transactions: Vec<u32>,
+    /// How many of them, from the first, are known to be executed.
+    executed: usize,
 }
 
 /// What is to do at the frontier.
@@ -104,72 +126,174 @@ pub(crate) enum Frontier {
 }
 
 impl Schedule {
-    pub(crate) const fn new(total: u32) -> Self {
-        Self { total, next: 0, frontier: 0, runs: BTreeMap::new(), average: 20 * 16, failures: 0, paused_until: 0 }
+    pub(crate) fn new(total: usize) -> Self {
+        Self {
+            states: vec![TxState::Waiting; total],
+            next: 0,
+            frontier: 0,
+            runs: BTreeMap::new(),
+            chains: Vec::new(),
+            chain_of: Vec::new(),
+            average: 20 * 16,
+            failures: 0,
+            paused_until: 0,
+        }
+    }
+
+    fn total(&self) -> u32 {
+        u32::try_from(self.states.len()).unwrap_or(u32::MAX)
+    }
+
+    fn state(&self, index: u32) -> TxState {
+        self.states.get(index as usize).copied().unwrap_or(TxState::Executed)
     }
 
     /// Takes note of how far the commit is, and says what comes next there.
     pub(crate) fn at_frontier(&mut self, frontier: u32) -> Frontier {
+        for index in self.frontier..frontier {
+            self.states[index as usize] = TxState::Executed;
+        }
         self.frontier = frontier;
-        if frontier == self.total {
+        if frontier == self.total() {
             return Frontier::Finished;
         }
-        if frontier == self.next {
-            return Frontier::Execute(self.hand_out());
+        if self.state(frontier) == TxState::Waiting {
+            let range = self.run_from(frontier, |schedule, index| {
+                schedule.chain(index).is_none() || schedule.chain(index) == schedule.chain(frontier)
+            });
+            return Frontier::Execute(range);
         }
-        match self.runs.get(&frontier) {
-            Some((_, RunState::Done)) => {}
-            Some((_, RunState::Running)) if self.failures == 0 => return Frontier::Elsewhere,
-            Some((run, RunState::Running)) => {
-                let run = Arc::clone(run);
-                self.runs.remove(&frontier);
-                return Frontier::TakeOver(run);
-            }
-            None => return Frontier::Elsewhere,
+        let Some((run, state)) = self.runs.get(&frontier) else { return Frontier::Elsewhere };
+        let (run, state) = (Arc::clone(run), *state);
+        if state == RunState::Running && self.failures == 0 {
+            return Frontier::Elsewhere;
         }
-        match self.runs.remove(&frontier) {
-            Some((run, _)) => Frontier::Check(run),
-            None => Frontier::Elsewhere,
-        }
+        self.runs.remove(&frontier);
+        if state == RunState::Done { Frontier::Check(run) } else { Frontier::TakeOver(run) }
     }
 
     /// Whether somebody should look after the frontier.
     pub(crate) fn is_frontier_open(&self) -> bool {
-        self.frontier == self.next
+        self.state(self.frontier) == TxState::Waiting
             || self.runs.get(&self.frontier).is_some_and(|(_, state)| *state == RunState::Done || self.failures > 0)
     }
 
-    /// A run to execute ahead of the frontier.
+    /// A run to execute ahead of the frontier: of the chain that is ready and longest, or else of what comes next.
     pub(crate) fn speculate(&mut self) -> Option<Arc<Run>> {
-        if !self.may_speculate() {
+        if self.frontier < self.paused_until {
             return None;
         }
-        let range = self.hand_out();
+        let range = self.next_of_chains().or_else(|| self.next_in_order())?;
         let run = Arc::new(Run { range: range.clone(), progress: Mutex::default() });
         self.runs.insert(range.start, (Arc::clone(&run), RunState::Running));
         Some(run)
     }
 
-    /// Whether there is something to execute ahead of the frontier.
-    pub(crate) fn may_speculate(&self) -> bool {
-        self.next < self.total && self.frontier >= self.paused_until && self.next - self.frontier < MAX_AHEAD
+    /// Whether there may be something to execute ahead of the frontier.
+    pub(crate) fn may_speculate(&mut self) -> bool {
+        self.frontier >= self.paused_until && (self.may_look_ahead() || self.ready_chain().is_some())
+    }
+
+    fn may_look_ahead(&self) -> bool {
+        self.next < self.total() && self.next.saturating_sub(self.frontier) < MAX_AHEAD
+    }
+
+    /// Among the chains whose next transaction was passed over and can be executed now, the one with most to do.
+    fn ready_chain(&mut self) -> Option<(Chain, u32)> {
+        let mut best: Option<(usize, Chain, u32)> = None;
+        for chain in 0..self.chains.len() {
+            let Some(head) = self.head(chain).filter(|&head| head < self.next) else { continue };
+            let left = self.chains[chain].transactions.len() - self.chains[chain].executed;
+            if best.is_none_or(|(most, ..)| left > most) {
+                best = Some((left, chain, head));
+            }
+        }
+        best.map(|(_, chain, head)| (chain, head))
+    }
+
+    /// The first transaction of a chain that is not executed, if it waits.
+    fn head(&mut self, chain: Chain) -> Option<u32> {
+        loop {
+            let state = &self.chains[chain];
+            let head = *state.transactions.get(state.executed)?;
+            match self.state(head) {
+                TxState::Executed => self.chains[chain].executed += 1,
+                TxState::HandedOut => return None,
+                TxState::Waiting => return Some(head),
+            }
+        }
+    }
+
+    fn chain(&self, index: u32) -> Option<Chain> {
+        self.chain_of.get(index as usize).copied().flatten()
+    }
+
+    fn next_of_chains(&mut self) -> Option<Range<u32>> {
+        let (chain, head) = self.ready_chain()?;
+        Some(self.run_from(head, |schedule, index| schedule.chain(index) == Some(chain)))
+    }
+
+    /// What comes next in the block, passing over transactions whose chain is not ready.
+    fn next_in_order(&mut self) -> Option<Range<u32>> {
+        while self.may_look_ahead() {
+            let index = self.next;
+            let is_waiting = self.state(index) == TxState::Waiting;
+            match self.chain(index) {
+                _ if !is_waiting => self.next += 1,
+                None => return Some(self.run_from(index, |schedule, index| schedule.chain(index).is_none())),
+                Some(chain) if self.head(chain) == Some(index) => {
+                    return Some(self.run_from(index, |schedule, index| schedule.chain(index) == Some(chain)));
+                }
+                Some(_) => self.next += 1,
+            }
+        }
+        None
+    }
+
+    /// Hands out a run of neighbours from `start` on, as far as they wait and `belongs` says so.
+    fn run_from(&mut self, start: u32, belongs: impl Fn(&Self, u32) -> bool) -> Range<u32> {
+        let most = self.total().min(start.saturating_add(self.run_length()));
+        let mut end = start + 1;
+        while end < most && self.state(end) == TxState::Waiting && belongs(self, end) {
+            end += 1;
+        }
+        for index in start..end {
+            self.states[index as usize] = TxState::HandedOut;
+        }
+        if (start..=end).contains(&self.next) {
+            self.next = end;
+        }
+        start..end
+    }
+
+    fn run_length(&self) -> u32 {
+        u32::try_from(RUN_US * 16 / self.average.max(1)).unwrap_or(MAX_RUN).clamp(1, MAX_RUN)
     }
 
     /// Marks a run as executed.
     pub(crate) fn finish(&mut self, run: &Run) {
         if let Some((_, state)) = self.runs.get_mut(&run.range.start) {
             *state = RunState::Done;
+            for index in run.range.clone() {
+                self.states[index as usize] = TxState::Executed;
+            }
         }
     }
 
-    fn hand_out(&mut self) -> Range<u32> {
-        let start = self.next;
-        self.next = self.total.min(start.saturating_add(self.run_length()));
-        start..self.next
-    }
-
-    fn run_length(&self) -> u32 {
-        u32::try_from(RUN_US * 16 / self.average.max(1)).unwrap_or(MAX_RUN).clamp(1, MAX_RUN)
+    /// Learns that a chain consists of these transactions now; `merged` may have become a part of another.
+    pub(crate) fn set_chains(&mut self, chains: &[Vec<u32>]) {
+        // What failed taught something; the next speculations may well succeed.
+        self.failures = 0;
+        self.paused_until = self.frontier;
+        self.chain_of.clear();
+        self.chain_of.resize(self.states.len(), None);
+        self.chains.clear();
+        for (chain, transactions) in chains.iter().enumerate() {
+            for &index in transactions {
+                self.chain_of[index as usize] = Some(chain);
+            }
+            self.chains.push(ChainState { transactions: transactions.clone(), executed: 0 });
+        }
     }
 
     /// Learns what a committed transaction took.

@@ -1,25 +1,23 @@
 //! A worker's window on state: the multi-version memory over the base state, and notes on what a transaction looked at
 //! beyond what revm's journal tells.
 
-use alloy_primitives::{
-    Address, B256, Bytes, U256,
-    map::{AddressMap, B256Map},
-};
+use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use braid_types::changes::AccountState;
 use revm::{
     Database, DatabaseRef,
-    bytecode::{Bytecode, JumpTable},
+    bytecode::Bytecode,
     primitives::{KECCAK_EMPTY, StorageKey, StorageValue},
     state::AccountInfo,
 };
 
-use super::crew::Buffers;
-use super::memory::{Memory, Version, account_hash, slot_hash};
+use super::{
+    codes::{Codes, private_copy},
+    crew::Buffers,
+    hashes::Hashes,
+    keccak::HasHashes,
+    memory::{Memory, Version, account_hash, slot_hash},
+};
 use crate::eip7610;
-
-/// Uses of a contract's code by one worker after which it makes a copy of its own. Clones of one code are counted in one
-/// place; two workers that call the same contract would send that place back and forth.
-const USES_BEFORE_COPY: u32 = 8;
 
 /// Slots of the base state that a worker keeps: 170 KB, which fits a core's second-level cache.
 pub(crate) const CACHED_SLOTS: usize = 2_048;
@@ -49,7 +47,7 @@ pub(crate) struct View<'a, S> {
     /// Contracts of the base state. Other accounts are mostly written by who reads them, and found in the memory then.
     contracts: AddressMap<AccountInfo>,
     pub(crate) buffers: Buffers,
-    codes: B256Map<Code>,
+    codes: Codes,
     empty_code: Bytecode,
     pub(crate) observed: AddressMap<Observed>,
     /// Accounts of which transactions changed slots but nothing else, as they were seen.
@@ -69,12 +67,6 @@ pub(crate) struct CachedSlot {
     value: U256,
 }
 
-#[derive(Debug)]
-struct Code {
-    code: Bytecode,
-    uses: u32,
-}
-
 impl<'a, S: DatabaseRef> View<'a, S> {
     /// A view for a block of so many transactions.
     pub(crate) fn new(base: &'a S, memory: &'a Memory, transactions: usize, beneficiary: Address) -> Self {
@@ -90,7 +82,7 @@ impl<'a, S: DatabaseRef> View<'a, S> {
             beneficiary_state: None,
             contracts: AddressMap::default(),
             buffers: Buffers::take(),
-            codes: B256Map::default(),
+            codes: Codes::default(),
             empty_code: private_copy(&Bytecode::default()),
             observed: AddressMap::default(),
             owners: AddressMap::default(),
@@ -212,19 +204,8 @@ impl<S: DatabaseRef> Database for View<'_, S> {
     }
 
     fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, S::Error> {
-        if let Some(known) = self.codes.get_mut(&code_hash) {
-            known.uses += 1;
-            if known.uses == USES_BEFORE_COPY {
-                known.code = private_copy(&known.code);
-            }
-            return Ok(known.code.clone());
-        }
-        let code = match self.memory.code(&code_hash) {
-            Some(code) => code,
-            None => self.base.code_by_hash_ref(code_hash)?,
-        };
-        self.codes.insert(code_hash, Code { code: code.clone(), uses: 1 });
-        Ok(code)
+        let (memory, base) = (self.memory, self.base);
+        self.codes.get(code_hash, || memory.code(&code_hash).map_or_else(|| base.code_by_hash_ref(code_hash), Ok))
     }
 
     fn storage(&mut self, address: Address, slot: StorageKey) -> Result<StorageValue, S::Error> {
@@ -264,10 +245,8 @@ fn set(filter: &mut [u64], hash: u32) {
     filter[word] |= 1 << (bit % 64);
 }
 
-/// The same code with a reference count of its own.
-fn private_copy(code: &Bytecode) -> Bytecode {
-    let Some(table) = code.legacy_jump_table() else { return code.clone() };
-    let table = JumpTable::from_slice(table.as_slice(), table.len());
-    // SAFETY: the bytes, padding included, and the table are those of a code that was analysed.
-    unsafe { Bytecode::new_analyzed(Bytes::copy_from_slice(code.bytes_slice()), code.len(), table) }
+impl<S> HasHashes for View<'_, S> {
+    fn hashes(&mut self) -> &mut Hashes {
+        &mut self.buffers.hashes
+    }
 }

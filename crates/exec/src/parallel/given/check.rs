@@ -4,18 +4,24 @@
 //! that the list says no more than that: in the end each of its accounts and slots must have been accessed by
 //! somebody, and as many changes must have been found as it has, for none is found twice.
 
-use alloy_eips::eip7928::{AccountChanges, BlockAccessIndex};
-use alloy_primitives::{Address, U256};
+use alloy_eips::eip7928::{AccountChanges, BalanceChange, BlockAccessIndex, NonceChange};
+use alloy_primitives::{Address, B256, U256};
 use revm::{
+    DatabaseRef,
     primitives::KECCAK_EMPTY,
     state::{Account, AccountInfo, EvmState},
 };
 
-use crate::access_list::GivenState;
+use crate::{access_list::GivenState, overlay::Overlay};
 
 /// The list is not what the block does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused;
+
+/// Whatever goes wrong is found again, and named, by sequential execution.
+pub(crate) fn refused<E>(_: E) -> Refused {
+    Refused
+}
 
 /// What of a list was found to be true so far.
 #[derive(Debug)]
@@ -35,7 +41,7 @@ pub(crate) struct Checked<'a> {
 struct Fields<'a> {
     balance: U256,
     nonce: u64,
-    code_hash: &'a alloy_primitives::B256,
+    code_hash: &'a B256,
 }
 
 const NOTHING: Fields<'static> = Fields { balance: U256::ZERO, nonce: 0, code_hash: &KECCAK_EMPTY };
@@ -90,11 +96,11 @@ impl<'a> Checked<'a> {
     ) -> Result<(), Refused> {
         let listed = &self.list[number];
         if before.balance != after.balance {
-            let is_it = |change: &_| change_balance(change) == after.balance;
+            let is_it = |change: &BalanceChange| change.post_balance == after.balance;
             self.found(&listed.balance_changes, |change| change.block_access_index, index, is_it)?;
         }
         if before.nonce != after.nonce {
-            let is_it = |change: &alloy_eips::eip7928::NonceChange| change.new_nonce == after.nonce;
+            let is_it = |change: &NonceChange| change.new_nonce == after.nonce;
             self.found(&listed.nonce_changes, |change| change.block_access_index, index, is_it)?;
         }
         if before.code_hash != after.code_hash {
@@ -107,12 +113,18 @@ impl<'a> Checked<'a> {
         Ok(())
     }
 
-    /// Checks the list of what happened around the transactions, at one index.
-    pub(crate) fn part(&mut self, part: &[AccountChanges]) -> Result<(), Refused> {
-        part.iter().try_for_each(|account| self.part_account(account))
+    /// Checks what happened around the transactions, at one index, over an overlay that recorded it.
+    pub(crate) fn overlay<S: DatabaseRef>(&mut self, mut overlay: Overlay<'_, S>) -> Result<(), Refused> {
+        for account in overlay.take_access_list().ok_or(Refused)? {
+            self.listed(&account)?;
+        }
+        let accounts = overlay.into_changes().accounts;
+        let cleared = accounts.iter().filter(|account| account.storage_cleared);
+        self.cleared.extend(cleared.map(|account| account.address));
+        Ok(())
     }
 
-    fn part_account(&mut self, done: &AccountChanges) -> Result<(), Refused> {
+    fn listed(&mut self, done: &AccountChanges) -> Result<(), Refused> {
         let number = self.given.account_number(&done.address).ok_or(Refused)?;
         self.accounts.set(number);
         for slot in done.storage_slots() {
@@ -166,10 +178,6 @@ impl<'a> Checked<'a> {
             && self.changes == self.list.iter().map(changes).sum::<usize>();
         if is_complete { Ok(()) } else { Err(Refused) }
     }
-}
-
-fn change_balance(change: &alloy_eips::eip7928::BalanceChange) -> U256 {
-    change.post_balance
 }
 
 fn fields(info: &AccountInfo) -> Fields<'_> {

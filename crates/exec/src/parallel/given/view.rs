@@ -13,8 +13,10 @@ use revm::{
 use crate::{
     access_list::{GivenState, given::value_before},
     parallel::{
-        hashes::{HasHashes, Hashes},
-        view::{Codes, private_copy},
+        codes::{Codes, private_copy},
+        crew::Buffers,
+        hashes::Hashes,
+        keccak::HasHashes,
     },
 };
 
@@ -33,7 +35,7 @@ pub(crate) struct GivenView<'a, S> {
     slots: Box<[(usize, StorageValue)]>,
     codes: Codes,
     empty_code: Bytecode,
-    pub(crate) hashes: Hashes,
+    pub(crate) buffers: Buffers,
 }
 
 impl<'a, S: DatabaseRef> GivenView<'a, S> {
@@ -46,7 +48,7 @@ impl<'a, S: DatabaseRef> GivenView<'a, S> {
             slots: vec![(usize::MAX, StorageValue::ZERO); CACHED_SLOTS].into(),
             codes: Codes::default(),
             empty_code: private_copy(&Bytecode::default()),
-            hashes: Hashes::new(),
+            buffers: Buffers::take(),
         }
     }
 
@@ -84,7 +86,8 @@ impl<S: DatabaseRef> Database for GivenView<'_, S> {
 
     fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, S::Error> {
         let (given, base) = (self.given, self.base);
-        self.codes.get(code_hash, || given.code(&code_hash).cloned().map_or_else(|| base.code_by_hash_ref(code_hash), Ok))
+        self.codes
+            .get(code_hash, || given.code(&code_hash).cloned().map_or_else(|| base.code_by_hash_ref(code_hash), Ok))
     }
 
     fn storage(&mut self, address: Address, slot: StorageKey) -> Result<StorageValue, S::Error> {
@@ -108,6 +111,6 @@ impl<S: DatabaseRef> Database for GivenView<'_, S> {
 
 impl<S> HasHashes for GivenView<'_, S> {
     fn hashes(&mut self) -> &mut Hashes {
-        &mut self.hashes
+        &mut self.buffers.hashes
     }
 }

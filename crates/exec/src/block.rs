@@ -1,4 +1,4 @@
-//! Sequential execution of a block, behind the interface the parallel executor will have.
+//! Execution of a block: the choice of how, and the sequential way.
 
 use alloy_consensus::{Eip658Value, Receipt as ReceiptFields, ReceiptWithBloom, Transaction as _};
 use alloy_eips::eip7928::validate_block_access_list;
@@ -20,7 +20,7 @@ use crate::{
     evm::{new_evm, transaction_env},
     outcome::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError, OnInvalid},
     overlay::Overlay,
-    parallel,
+    parallel::{self, given},
     symbolic::{LogPatch, LogPlace},
     system,
 };
@@ -46,9 +46,27 @@ pub fn execute<S: DatabaseRef + Sync>(
     if parallel::serves(config) {
         return parallel::execute(block, transactions, state, config);
     }
+    check_form(&config.access_list, transactions.len())?;
+    let Some(list) = given::list(block, transactions, config) else {
+        return execute_in_order(block, transactions, state, config);
+    };
+    if let Some(outcome) = given::execute(block, transactions, state, config, list) {
+        return Ok(outcome);
+    }
+    let mut outcome = execute_in_order(block, transactions, state, config)?;
+    outcome.statistics.fallbacks = 1;
+    Ok(outcome)
+}
+
+/// Executes one transaction after the other.
+fn execute_in_order<S: DatabaseRef>(
+    block: &BlockContext,
+    transactions: &[RecoveredTx],
+    state: &S,
+    config: &Config,
+) -> Result<BlockOutcome, ExecError<S::Error>> {
     let removes_empty = block.fork >= Fork::SpuriousDragon;
     let mut overlay = Overlay::new(state, removes_empty, config.per_transaction_changes);
-    check_form(&config.access_list, transactions.len())?;
     if config.access_list != AccessListUse::Ignore {
         overlay.record_accesses();
     }

@@ -40,7 +40,7 @@ pub mod difference;
 pub mod given;
 pub mod recorder;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use accesses::Accesses;
 pub use alloy_eips::eip7928::{BlockAccessIndex, BlockAccessList};

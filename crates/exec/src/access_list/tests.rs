@@ -530,17 +530,18 @@ fn the_state_before_each_index_is_what_a_list_says_below_it() {
     assert_eq!(nonces, [None, None, Some(1), Some(2), Some(3), Some(4)]);
     let created = SENDER.create(3);
     assert_eq!(given.account(created, BlockAccessIndex::new(4)), GivenInfo::default());
-    let code = given.account(created, BlockAccessIndex::new(5)).code.unwrap();
+    let hash = given.account(created, BlockAccessIndex::new(5)).code_hash.unwrap();
+    let code = given.code(&hash).unwrap();
     assert_eq!((code.original_bytes(), code.hash_slow()), (Bytes::from_static(&[0]), keccak256([0])));
     assert_eq!(given.account(UNKNOWN, BlockAccessIndex::new(5)), GivenInfo::default());
     assert_eq!(given.slot(CONTRACT, U256::from(1), BlockAccessIndex::new(5)), None);
 }
 
 /// Random numbers that are the same on every run (Knuth's MMIX generator).
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
@@ -567,7 +568,7 @@ fn random_transaction(dice: &mut Dice, nonce: u64) -> RecoveredTx {
 const WRITER: [u8; 17] = hex!("345f35555f35600314600d57005b5f5ffd");
 
 /// A block in which random transactions meet, without system calls, and the state before it.
-fn random_block(seed: u64) -> (BlockContext, Vec<RecoveredTx>, TestState) {
+pub(crate) fn random_block(seed: u64) -> (BlockContext, Vec<RecoveredTx>, TestState) {
     let mut state = state();
     deploy(&mut state, CONTRACT, &WRITER);
     state.insert_account_storage(CONTRACT, U256::from(1), U256::from(2)).unwrap();

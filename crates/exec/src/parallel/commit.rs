@@ -12,7 +12,7 @@ use revm::DatabaseRef;
 use super::{
     access::{AccessRange, Accesses, AccountAccess, SlotAccess, withdraw},
     heat::HeatMap,
-    memory::Version,
+    memory::{AccountWrite, Certainty, Version, account_hash},
     schedule::{Executed, Frontier, Included, Progress, Run},
     view::short,
     worker::{Inputs, Refused, Shared, Worker},
@@ -73,12 +73,26 @@ impl Dirty {
 }
 
 /// How a transaction that was executed ahead stands now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Unchanged,
     /// What it saw changed, but within its bounds.
     Patchable,
     Invalid,
+}
+
+/// Whether the writes of a run are in the event log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Announced {
+    Yes,
+    No,
+}
+
+/// Whether a transaction is executed because of conflicts, whose slots are to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Conflicts {
+    None,
+    Suspected,
 }
 
 impl<E: std::error::Error> Committer<E> {
@@ -109,7 +123,10 @@ impl<E: std::error::Error> Committer<E> {
                 }
                 Frontier::Execute(range) => self.execute(shared, worker, range),
                 Frontier::TakeOver(run) => self.take_over(shared, worker, &run),
-                Frontier::Check(run) => self.check(shared, worker, &run),
+                Frontier::Check(run) => {
+                    let progress = &mut run.progress.lock();
+                    self.check(shared, worker, &run, progress, Announced::Yes).map(drop)
+                }
             };
             if let Err(error) = done {
                 self.error = Some(error);
@@ -137,7 +154,7 @@ impl<E: std::error::Error> Committer<E> {
         worker.hashes.clear();
         let first = range.start;
         for index in range {
-            self.execute_one(shared, worker, index)?;
+            self.execute_one(shared, worker, index, Conflicts::None)?;
         }
         worker.announce(first);
         Ok(())
@@ -148,14 +165,21 @@ impl<E: std::error::Error> Committer<E> {
         shared: &Shared<'_, S>,
         worker: &mut Worker<'_, S>,
         index: u32,
+        conflicts: Conflicts,
     ) -> Result<(), ExecError<E>> {
         let transaction = &shared.transactions[index as usize];
         let has_room = check_room(shared.block, transaction, &self.outcome);
         let result = has_room.map_err(Refused::Invalid).and_then(|()| {
             worker.view().beneficiary_state = self.beneficiary;
             self.outcome.statistics.executions += 1;
-            worker.run(index, Inputs::Final)
+            match conflicts {
+                Conflicts::None => worker.run(index, Inputs::Final),
+                Conflicts::Suspected => worker.run_tracked(index, &self.heat.suspects),
+            }
         });
+        if conflicts == Conflicts::Suspected && result.is_ok() {
+            self.heat.judge(shared, worker.tracker.slots(), index);
+        }
         let mut scratch = std::mem::take(&mut worker.scratch);
         scratch.clear();
         let accesses = worker.take(&mut scratch);
@@ -211,51 +235,42 @@ impl<E: std::error::Error> Committer<E> {
             self.beneficiary = after.state;
         }
         if !is_destroyed {
-            self.pay_fee(included.fee, shared.block.fork);
+            self.pay_fee(shared, included.fee, index);
         }
         self.committed(shared);
     }
 
     /// Credits the fee recipient, and touches it even if there is nothing to credit.
-    fn pay_fee(&mut self, fee: U256, fork: Fork) {
+    fn pay_fee<S: DatabaseRef<Error = E>>(&mut self, shared: &Shared<'_, S>, fee: U256, index: u32) {
+        let existed = self.beneficiary.is_some();
         let mut state = self.beneficiary.take().unwrap_or_default();
         state.balance = state.balance.saturating_add(fee);
-        let is_removed = fork >= Fork::SpuriousDragon && state == AccountState::default();
+        let is_removed = shared.block.fork >= Fork::SpuriousDragon && state == AccountState::default();
         self.beneficiary = (!is_removed).then_some(state);
+        if existed && is_removed {
+            let address = shared.block.beneficiary;
+            let (hash, certainty) = (account_hash(&address), Certainty::Unknown);
+            let write = AccountWrite { address, hash, state: None, clears_storage: true, certainty };
+            shared.memory.put_account(index + 1, &write);
+        }
     }
 
-    /// Takes a run over from the worker that executes it: what it published is withdrawn, then all is executed here.
-    fn take_over<S: DatabaseRef<Error = E>>(
+    /// Takes a run over from the worker that executes it: what it has done is checked and committed, the rest is executed
+    /// here.
+    fn take_over<S: DatabaseRef<Error = E> + Sync>(
         &mut self,
         shared: &Shared<'_, S>,
         worker: &mut Worker<'_, S>,
         run: &Run,
     ) -> Result<(), ExecError<E>> {
-        {
+        let done = {
             let mut progress = run.progress.lock();
             progress.is_cancelled = true;
-            worker.view().follow();
-            worker.hashes.clear();
-            for (index, executed) in run.range.clone().zip(&progress.executed) {
-                if executed.result.is_some() {
-                    self.outcome.statistics.executions += 1;
-                    self.outcome.statistics.speculations += 1;
-                    self.outcome.statistics.conflicts += 1;
-                    self.outcome.statistics.re_executions += 1;
-                    let Worker { evm, hashes, .. } = worker;
-                    withdraw(
-                        &progress.accesses,
-                        &executed.accesses,
-                        index + 1,
-                        &evm.ctx.journaled_state.database,
-                        hashes,
-                    );
-                }
-            }
-            worker.announce(run.range.start);
-        }
-        shared.schedule.lock().note_speculation(self.frontier, true);
-        self.execute(shared, worker, run.range.clone())
+            self.check(shared, worker, run, &mut progress, Announced::No)?
+        };
+        let rest = run.range.start + done..run.range.end;
+        shared.schedule.lock().note_speculation(self.frontier, done == 0);
+        self.execute(shared, worker, rest)
     }
 
     /// Commits a run that was executed ahead.
@@ -264,9 +279,10 @@ impl<E: std::error::Error> Committer<E> {
         shared: &Shared<'_, S>,
         worker: &mut Worker<'_, S>,
         run: &Run,
-    ) -> Result<(), ExecError<E>> {
-        let mut progress = run.progress.lock();
-        let Progress { followed, accesses, executed, .. } = &mut *progress;
+        progress: &mut Progress,
+        announced: Announced,
+    ) -> Result<u32, ExecError<E>> {
+        let Progress { followed, accesses, executed, .. } = progress;
         let (start, mut repeated) = (run.range.start, 0);
         self.dirty.clear();
         shared.memory.follow(*followed, |first, hashes| {
@@ -276,7 +292,10 @@ impl<E: std::error::Error> Committer<E> {
         });
         worker.view().follow();
         worker.hashes.clear();
-        let transactions = executed.len();
+        if announced == Announced::No {
+            worker.note_published(accesses);
+        }
+        let transactions = u32::try_from(executed.len()).unwrap_or(u32::MAX);
         for (index, Executed { result, accesses: range }) in run.range.clone().zip(executed.drain(..)) {
             let known = worker.hashes.len();
             let has_room = check_room(shared.block, &shared.transactions[index as usize], &self.outcome).is_ok();
@@ -300,14 +319,14 @@ impl<E: std::error::Error> Committer<E> {
                         let Worker { evm, hashes, .. } = worker;
                         withdraw(accesses, &range, index + 1, &evm.ctx.journaled_state.database, hashes);
                     }
-                    self.execute_one(shared, worker, index)?;
+                    self.execute_one(shared, worker, index, Conflicts::Suspected)?;
                 }
             }
             self.dirty.add(&worker.hashes[known..]);
         }
         worker.announce(start);
         shared.schedule.lock().note_speculation(self.frontier, repeated * 2 > transactions);
-        Ok(())
+        Ok(transactions)
     }
 
     /// Compares what a transaction saw with what is there now.
@@ -319,24 +338,25 @@ impl<E: std::error::Error> Committer<E> {
         version: Version,
     ) -> Result<Verdict, E> {
         let mut verdict = Verdict::Unchanged;
+        self.heat.suspects.clear();
         for access in &accesses.accounts[range.accounts.clone()] {
             let Some(now) = self.changed_account(shared, access, version)? else { continue };
             if !access.admits(now) {
                 self.heat.tally.conflict(access.address, None);
-                return Ok(Verdict::Invalid);
-            }
-            if access.after.is_some() {
-                verdict = Verdict::Patchable;
+                verdict = Verdict::Invalid;
+            } else if access.after.is_some() {
+                verdict = verdict.max(Verdict::Patchable);
             }
         }
         for access in &accesses.slots[range.slots.clone()] {
             let Some(now) = self.changed_slot(shared, access, version)? else { continue };
             let tracked = access.tracked.map(|at| &accesses.tracked[at]);
-            if !tracked.is_some_and(|tracked| tracked.admits(now)) {
-                self.heat.note_conflict(shared, access, tracked, version);
-                return Ok(Verdict::Invalid);
+            if tracked.is_some_and(|tracked| tracked.admits(now)) {
+                verdict = verdict.max(Verdict::Patchable);
+            } else {
+                self.heat.suspect(access);
+                verdict = Verdict::Invalid;
             }
-            verdict = Verdict::Patchable;
         }
         Ok(verdict)
     }
@@ -397,7 +417,7 @@ impl<E: std::error::Error> Committer<E> {
             let Some(now) = self.changed_account(shared, access, index)? else { continue };
             let Some(after) = access.patched(now) else { continue };
             shared.memory.put_account(index + 1, &access.write(after));
-            worker.hashes.push(short(access.hash));
+            worker.note_write(access.hash);
         }
         for access in &accesses.slots[range.slots.clone()] {
             let Some(at) = access.tracked else { continue };
@@ -411,7 +431,7 @@ impl<E: std::error::Error> Committer<E> {
             } else {
                 continue;
             }
-            worker.hashes.push(short(access.hash));
+            worker.note_write(access.hash);
         }
         self.patch_logs(shared, accesses, range, index, included)
     }

@@ -4,23 +4,28 @@
 //! serial: transactions that are likely to touch it are executed in order.
 
 use alloy_primitives::{Address, U256, map::HashMap};
-use braid_types::{Fork, RecoveredTx};
+use braid_types::RecoveredTx;
 use revm::DatabaseRef;
 
 use super::{
     access::SlotAccess,
+    evm::HotSlots,
     predict::Chains,
     worker::{Heat, Shared},
 };
 use crate::{contention::ContentionTally, symbolic::TrackedSlot};
 
-/// Conflicts at a tracked slot, less the times that tracking helped, after which it is serial.
-const MAX_TRACKED_CONFLICTS: u64 = 2;
+/// Slots of one transaction that are looked at.
+const MAX_SUSPECTS: usize = 16;
 
 /// What was seen of the slots that conflicted.
 #[derive(Debug, Default)]
 pub(crate) struct HeatMap {
     slots: HashMap<(Address, U256), SlotHeat>,
+    /// The slots of the transaction that is looked at, of which it saw values that do not hold.
+    pub(crate) suspects: HotSlots,
+    /// The values that it saw.
+    stale: Vec<(Address, U256, U256)>,
     has_serial: bool,
     chains: Chains,
     has_news: bool,
@@ -28,50 +33,56 @@ pub(crate) struct HeatMap {
     pub(crate) tally: ContentionTally,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct SlotHeat {
-    conflicts: u64,
-    /// Conflicts while it was tracked, less the patches.
-    failures: u64,
-    is_serial: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SlotHeat {
+    /// Tracked: what is done to it commuted when it was looked at.
+    Tracked,
+    /// Transactions that touch it are executed in order.
+    Serial,
 }
 
 impl HeatMap {
-    /// Notes that a transaction saw a value that does not hold.
-    pub(crate) fn note_conflict<S: DatabaseRef>(
-        &mut self,
-        shared: &Shared<'_, S>,
-        access: &SlotAccess,
-        tracked: Option<&TrackedSlot>,
-        index: u32,
-    ) {
-        self.tally.conflict(access.address, Some(access.slot));
-        let heat = self.slots.entry((access.address, access.slot)).or_default();
-        heat.conflicts += 1;
-        if heat.is_serial {
+    /// Notes that a transaction saw a value of a slot that does not hold.
+    pub(crate) fn suspect(&mut self, access: &SlotAccess) {
+        let SlotAccess { address, slot, seen, .. } = *access;
+        self.tally.conflict(address, Some(slot));
+        if self.suspects.is_empty() {
+            self.stale.clear();
+        }
+        if self.suspects.len() < MAX_SUSPECTS && self.suspects.insert((address, slot)) {
+            self.stale.push((address, slot, seen));
+        }
+    }
+
+    /// Decides about the suspects, now that the transaction was executed again and they were tracked: if it would have gone the same
+    /// way with the stale value, what it does commutes.
+    pub(crate) fn judge<S: DatabaseRef>(&mut self, shared: &Shared<'_, S>, tracked: &[TrackedSlot], index: u32) {
+        if self.suspects.is_empty() {
             return;
         }
-        // Before Istanbul nothing can be tracked.
-        let can_be_tracked = shared.block.fork >= Fork::Istanbul;
-        if heat.conflicts == 1 && can_be_tracked {
-            shared.heat.write().push((access.address, access.slot, Heat::Tracked));
-            return;
+        for &(address, slot, stale) in &self.stale {
+            let found = tracked.iter().find(|tracked| tracked.slot() == slot && tracked.address() == address);
+            let heat =
+                if found.is_some_and(|found| found.admits(stale)) { SlotHeat::Tracked } else { SlotHeat::Serial };
+            let known = self.slots.entry((address, slot)).or_insert(heat);
+            if heat == SlotHeat::Serial || *known == SlotHeat::Serial {
+                self.has_serial = true;
+                self.has_news |= self.chains.learn(shared.transactions, index, address, slot);
+            }
+            let told = if heat == SlotHeat::Tracked { Heat::Tracked } else { Heat::Serial };
+            let is_news = *known != heat || heat == SlotHeat::Tracked;
+            if is_news && *known != SlotHeat::Serial {
+                shared.heat.write().push((address, slot, told));
+                *known = heat;
+            }
         }
-        let Some(is_exact) = tracked.map(TrackedSlot::is_exact).or((!can_be_tracked).then_some(false)) else { return };
-        heat.failures += 1;
-        if is_exact || heat.failures == MAX_TRACKED_CONFLICTS {
-            heat.is_serial = true;
-            self.has_serial = true;
-            shared.heat.write().push((access.address, access.slot, Heat::Serial));
-            self.learn(shared.transactions, access, index);
-        }
+        self.suspects.clear();
+        self.stale.clear();
     }
 
     /// Notes that a transaction was patched.
     pub(crate) fn note_delta(&mut self, access: &SlotAccess) {
         self.tally.delta(access.address, Some(access.slot));
-        let heat = self.slots.entry((access.address, access.slot)).or_default();
-        heat.failures = heat.failures.saturating_sub(1);
     }
 
     /// Notes what a committed transaction touched.
@@ -80,7 +91,7 @@ impl HeatMap {
             return;
         }
         for access in accesses {
-            if self.slots.get(&(access.address, access.slot)).is_some_and(|heat| heat.is_serial) {
+            if self.slots.get(&(access.address, access.slot)) == Some(&SlotHeat::Serial) {
                 self.learn(transactions, access, index);
             }
         }

@@ -21,7 +21,7 @@ use super::{
     evm::{HotSlots, WorkerEvm, WorkerHandler, worker_evm},
     memory::Memory,
     schedule::{Executed, Included, Run, Schedule},
-    view::View,
+    view::{View, short},
 };
 use crate::{
     block::{evm_error, receipt},
@@ -85,9 +85,8 @@ pub(crate) struct Worker<'a, S: DatabaseRef> {
     /// Accesses of transactions that are executed at the frontier.
     pub(crate) scratch: Accesses,
     pub(crate) hashes: Vec<u32>,
-    tracker: Tracker,
+    pub(crate) tracker: Tracker,
     hot: HotSlots,
-    nothing_hot: HotSlots,
     /// How much of the list of hot slots is known.
     known_heat: usize,
     block: &'a BlockContext,
@@ -157,7 +156,6 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
             hashes: Vec::new(),
             tracker: Tracker::default(),
             hot: HotSlots::default(),
-            nothing_hot: HotSlots::default(),
             known_heat: 0,
             block: shared.block,
             transactions: shared.transactions,
@@ -213,13 +211,48 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         }
     }
 
+    /// Notes a location that was published by this worker's hand.
+    pub(crate) fn note_write(&mut self, hash: u64) {
+        self.view().note_write(hash);
+        self.hashes.push(short(hash));
+    }
+
+    /// Notes what another worker published and did not announce.
+    pub(crate) fn note_published(&mut self, accesses: &Accesses) {
+        for access in accesses.accounts.iter().filter(|access| access.after.is_some()) {
+            self.note_write(access.hash);
+        }
+        for access in accesses.slots.iter().filter(|access| access.after.is_some()) {
+            self.note_write(access.hash);
+        }
+    }
+
     /// Runs a transaction on what is there now. The journal is left as it is, to be taken.
     pub(crate) fn run(&mut self, index: u32, inputs: Inputs) -> Result<(ExecutionResult, U256), Refused<S::Error>> {
         let transaction = &self.transactions[index as usize];
         let expected = (inputs == Inputs::Guessed).then(|| (transaction.signer(), transaction.nonce()));
         self.view().begin(index, expected);
-        self.evm.ctx.set_tx(transaction_env(transaction));
-        let hot = if inputs == Inputs::Guessed { &self.hot } else { &self.nothing_hot };
+        if inputs == Inputs::Final {
+            return self.run_prepared(index, &HotSlots::default());
+        }
+        let hot = std::mem::take(&mut self.hot);
+        let result = self.run_prepared(index, &hot);
+        self.hot = hot;
+        result
+    }
+
+    /// Runs a transaction on final inputs, and tracks some slots to see what it does to them.
+    pub(crate) fn run_tracked(
+        &mut self,
+        index: u32,
+        hot: &HotSlots,
+    ) -> Result<(ExecutionResult, U256), Refused<S::Error>> {
+        self.view().begin(index, None);
+        self.run_prepared(index, hot)
+    }
+
+    fn run_prepared(&mut self, index: u32, hot: &HotSlots) -> Result<(ExecutionResult, U256), Refused<S::Error>> {
+        self.evm.ctx.set_tx(transaction_env(&self.transactions[index as usize]));
         let mut handler = WorkerHandler::new(&mut self.tracker, hot);
         match handler.run(&mut self.evm) {
             Ok(result) => Ok((result, handler.fee.get())),

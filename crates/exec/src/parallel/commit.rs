@@ -244,7 +244,8 @@ impl<E: std::error::Error> Committer<E> {
     fn pay_fee<S: DatabaseRef<Error = E>>(&mut self, shared: &Shared<'_, S>, fee: U256, index: u32) {
         let existed = self.beneficiary.is_some();
         let mut state = self.beneficiary.take().unwrap_or_default();
-        state.balance = state.balance.saturating_add(fee);
+        // As revm does it: what cannot be added is lost.
+        state.balance = state.balance.checked_add(fee).unwrap_or(state.balance);
         let is_removed = shared.block.fork >= Fork::SpuriousDragon && state == AccountState::default();
         self.beneficiary = (!is_removed).then_some(state);
         if existed && is_removed {

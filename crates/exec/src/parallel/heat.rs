@@ -10,11 +10,13 @@ use revm::DatabaseRef;
 use super::{
     access::SlotAccess,
     evm::HotSlots,
-    predict::Chains,
+    predict::{Breadth, Chains, Lesson},
     worker::{Heat, Shared},
 };
 use crate::{contention::ContentionTally, symbolic::TrackedSlot};
 
+/// Conflicts at a serial slot after which all calls of a function that touches it are taken to do so.
+const MANY_CONFLICTS: u64 = 3;
 /// Slots of one transaction that are looked at.
 const MAX_SUSPECTS: usize = 16;
 
@@ -38,7 +40,10 @@ enum SlotHeat {
     /// Tracked: what is done to it commuted when it was looked at.
     Tracked,
     /// Transactions that touch it are executed in order.
-    Serial,
+    Serial {
+        /// Conflicts since that was decided.
+        conflicts: u64,
+    },
 }
 
 impl HeatMap {
@@ -46,6 +51,11 @@ impl HeatMap {
     pub(crate) fn suspect(&mut self, access: &SlotAccess) {
         let SlotAccess { address, slot, seen, .. } = *access;
         self.tally.conflict(address, Some(slot));
+        if let Some(SlotHeat::Serial { conflicts }) = self.slots.get_mut(&(address, slot)) {
+            // Nothing is left to find out about the slot, but that too little is known about who touches it.
+            *conflicts += 1;
+            return;
+        }
         if self.suspects.is_empty() {
             self.stale.clear();
         }
@@ -62,18 +72,19 @@ impl HeatMap {
         }
         for &(address, slot, stale) in &self.stale {
             let found = tracked.iter().find(|tracked| tracked.slot() == slot && tracked.address() == address);
-            let heat =
-                if found.is_some_and(|found| found.admits(stale)) { SlotHeat::Tracked } else { SlotHeat::Serial };
-            let known = self.slots.entry((address, slot)).or_insert(heat);
-            if heat == SlotHeat::Serial || *known == SlotHeat::Serial {
-                self.has_serial = true;
-                self.has_news |= self.chains.learn(shared.transactions, index, address, slot);
-            }
-            let told = if heat == SlotHeat::Tracked { Heat::Tracked } else { Heat::Serial };
-            let is_news = *known != heat || heat == SlotHeat::Tracked;
-            if is_news && *known != SlotHeat::Serial {
+            let commutes = found.is_some_and(|found| found.admits(stale));
+            let (heat, told) = if commutes {
+                (SlotHeat::Tracked, Heat::Tracked)
+            } else {
+                (SlotHeat::Serial { conflicts: 0 }, Heat::Serial)
+            };
+            if self.slots.insert((address, slot), heat) != Some(heat) {
                 shared.heat.write().push((address, slot, told));
-                *known = heat;
+            }
+            if !commutes {
+                self.has_serial = true;
+                let lesson = Lesson { index, address, slot, breadth: Breadth::SameArguments };
+                self.has_news |= self.chains.learn(shared.transactions, lesson);
             }
         }
         self.suspects.clear();
@@ -90,15 +101,11 @@ impl HeatMap {
         if !self.has_serial {
             return;
         }
-        for access in accesses {
-            if self.slots.get(&(access.address, access.slot)) == Some(&SlotHeat::Serial) {
-                self.learn(transactions, access, index);
-            }
+        for &SlotAccess { address, slot, .. } in accesses {
+            let Some(SlotHeat::Serial { conflicts }) = self.slots.get(&(address, slot)) else { continue };
+            let breadth = if *conflicts < MANY_CONFLICTS { Breadth::SameArguments } else { Breadth::SameFunction };
+            self.has_news |= self.chains.learn(transactions, Lesson { index, address, slot, breadth });
         }
-    }
-
-    fn learn(&mut self, transactions: &[RecoveredTx], access: &SlotAccess, index: u32) {
-        self.has_news |= self.chains.learn(transactions, index, access.address, access.slot);
     }
 
     /// The chains, if they changed since the last call.

@@ -17,14 +17,32 @@ const MAX_LESSONS: usize = 256;
 /// Words of input that are looked at.
 const MAX_WORDS: usize = 32;
 
+/// How far a lesson is generalised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Breadth {
+    /// To transactions that call the same function with the same addresses.
+    SameArguments = 0,
+    /// To all that call the same function.
+    SameFunction = 1,
+}
+
+/// A transaction touched a slot that does not commute.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lesson {
+    pub(crate) index: u32,
+    pub(crate) address: Address,
+    pub(crate) slot: U256,
+    pub(crate) breadth: Breadth,
+}
+
 /// Chains of transactions, learned as the block goes.
 #[derive(Debug, Default)]
 pub(crate) struct Chains {
-    /// The group of each transaction; empty until anything is learned.
-    groups: Vec<u64>,
+    /// The groups of each transaction, the narrower first; empty until anything is learned.
+    groups: Vec<[u64; 2]>,
     /// The members of each group, in order.
-    members: HashMap<u64, Vec<u32>>,
-    chain_of_group: HashMap<u64, Chain>,
+    members: HashMap<(Breadth, u64), Vec<u32>>,
+    chain_of_group: HashMap<(Breadth, u64), Chain>,
     chain_of_slot: HashMap<(Address, U256), Chain>,
     /// The chain that a chain was merged into; itself if none.
     merged: Vec<Chain>,
@@ -35,11 +53,12 @@ pub(crate) struct Chains {
 
 impl Chains {
     /// Learns that a transaction touched a slot that does not commute. Returns whether a chain grew.
-    pub(crate) fn learn(&mut self, transactions: &[RecoveredTx], index: u32, address: Address, slot: U256) -> bool {
+    pub(crate) fn learn(&mut self, transactions: &[RecoveredTx], lesson: Lesson) -> bool {
+        let Lesson { index, address, slot, breadth } = lesson;
         if self.groups.is_empty() {
             self.group(transactions);
         }
-        let group = self.groups[index as usize];
+        let group = (breadth, self.groups[index as usize][breadth as usize]);
         let is_last = self.members.get(&group).and_then(|members| members.last()).is_none_or(|&last| last <= index);
         if is_last || self.lessons == MAX_LESSONS {
             return false;
@@ -78,11 +97,12 @@ impl Chains {
         chain
     }
 
-    fn add(&mut self, chain: Chain, group: u64) {
+    fn add(&mut self, chain: Chain, group: (Breadth, u64)) {
         let members = self.members.get(&group).cloned().unwrap_or_default();
         self.chain_of_group.insert(group, chain);
         self.transactions[chain].extend(members);
         self.transactions[chain].sort_unstable();
+        self.transactions[chain].dedup();
     }
 
     fn merge(&mut self, into: Chain, other: Chain) -> Chain {
@@ -90,37 +110,36 @@ impl Chains {
         self.merged[other] = into;
         self.transactions[into].extend(moved);
         self.transactions[into].sort_unstable();
+        self.transactions[into].dedup();
         into
     }
 
     fn group(&mut self, transactions: &[RecoveredTx]) {
-        self.groups = transactions.iter().map(|transaction| group(transaction)).collect();
-        for (index, &group) in (0..).zip(&self.groups) {
-            self.members.entry(group).or_default().push(index);
+        self.groups = transactions.iter().map(groups).collect();
+        for (index, &[narrow, wide]) in (0..).zip(&self.groups) {
+            self.members.entry((Breadth::SameArguments, narrow)).or_default().push(index);
+            self.members.entry((Breadth::SameFunction, wide)).or_default().push(index);
         }
     }
 }
 
-/// The group of a transaction: what it calls, and the addresses among its arguments but its own.
-fn group(transaction: &RecoveredTx) -> u64 {
-    let mut hash = 0u64;
-    let mut mix = |bytes: &[u8]| {
-        for &byte in bytes {
-            hash = (hash.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-    };
-    if let Some(target) = transaction.to() {
-        mix(target.as_slice());
-    }
+/// The groups of a transaction: what it calls, with the addresses among its arguments but its own; and what it calls alone.
+fn groups(transaction: &RecoveredTx) -> [u64; 2] {
+    let target = transaction.to().unwrap_or_default();
     let (selector, arguments) = transaction.input().split_at_checked(4).unwrap_or_default();
-    mix(selector);
+    let wide = mix(mix(0, target.as_slice()), selector);
+    let mut narrow = wide;
     let (words, _) = arguments.as_chunks::<32>();
     for word in words.iter().take(MAX_WORDS) {
         // Twelve zeros, then something that is no small number: an address, as the ABI writes it.
         let is_address = word[..12] == [0; 12] && word[12..20] != [0; 8];
         if is_address && word[12..] != transaction.signer()[..] {
-            mix(&word[12..]);
+            narrow = mix(narrow, &word[12..]);
         }
     }
-    hash
+    [narrow, wide]
+}
+
+fn mix(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, &byte| (hash.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }

@@ -120,10 +120,13 @@ fn requests_come_out_of_the_state_that_the_list_ends_with() {
     }
 }
 
+/// What falsifies a list.
+type Change<'a> = &'a dyn Fn(&mut BlockAccessList);
+
 /// Every list that differs from a true one in one thing.
 fn falsified(list: &BlockAccessList) -> Vec<(String, BlockAccessList)> {
     let mut all = Vec::new();
-    let mut add = |what: String, change: &dyn Fn(&mut BlockAccessList)| {
+    let mut add = |what: String, change: Change<'_>| {
         let mut copy = list.clone();
         change(&mut copy);
         all.push((what, copy));
@@ -153,7 +156,9 @@ fn falsified(list: &BlockAccessList) -> Vec<(String, BlockAccessList)> {
         }
         for slot in 0..account.storage_changes.len() {
             let name = format!("slot {slot} of {name}");
-            add(format!("without {name}"), &|list| drop(list[at].storage_changes.remove(slot)));
+            add(format!("without {name}"), &|list| {
+                list[at].storage_changes.remove(slot);
+            });
             add(format!("{name} as read"), &|list| {
                 let change = list[at].storage_changes.remove(slot);
                 list[at].storage_reads.push(change.slot);
@@ -161,7 +166,9 @@ fn falsified(list: &BlockAccessList) -> Vec<(String, BlockAccessList)> {
             });
             for change in 0..account.storage_changes[slot].changes.len() {
                 let name = format!("change {change} of {name}");
-                add(format!("without {name}"), &|list| drop(list[at].storage_changes[slot].changes.remove(change)));
+                add(format!("without {name}"), &|list| {
+                    list[at].storage_changes[slot].changes.remove(change);
+                });
                 add(format!("another value in {name}"), &|list| {
                     list[at].storage_changes[slot].changes[change].new_value += U256::from(1);
                 });
@@ -178,11 +185,13 @@ fn falsified(list: &BlockAccessList) -> Vec<(String, BlockAccessList)> {
     all
 }
 
-fn falsify_fields(at: usize, account: &AccountChanges, add: &mut dyn FnMut(String, &dyn Fn(&mut BlockAccessList))) {
+fn falsify_fields(at: usize, account: &AccountChanges, add: &mut dyn FnMut(String, Change<'_>)) {
     let name = account.address;
     let last = BlockAccessIndex::new(25);
     for change in 0..account.balance_changes.len() {
-        add(format!("without balance {change} of {name}"), &|list| drop(list[at].balance_changes.remove(change)));
+        add(format!("without balance {change} of {name}"), &|list| {
+            list[at].balance_changes.remove(change);
+        });
         add(format!("another balance {change} of {name}"), &|list| {
             list[at].balance_changes[change].post_balance += U256::from(1);
         });
@@ -193,7 +202,9 @@ fn falsify_fields(at: usize, account: &AccountChanges, add: &mut dyn FnMut(Strin
         }
     }
     for change in 0..account.nonce_changes.len() {
-        add(format!("without nonce {change} of {name}"), &|list| drop(list[at].nonce_changes.remove(change)));
+        add(format!("without nonce {change} of {name}"), &|list| {
+            list[at].nonce_changes.remove(change);
+        });
         add(format!("another nonce {change} of {name}"), &|list| list[at].nonce_changes[change].new_nonce += 1);
         for by in [-1, 1] {
             add(format!("nonce {change} of {name} shifted by {by}"), &|list| {
@@ -202,7 +213,9 @@ fn falsify_fields(at: usize, account: &AccountChanges, add: &mut dyn FnMut(Strin
         }
     }
     for change in 0..account.code_changes.len() {
-        add(format!("without code {change} of {name}"), &|list| drop(list[at].code_changes.remove(change)));
+        add(format!("without code {change} of {name}"), &|list| {
+            list[at].code_changes.remove(change);
+        });
         for code in [&[][..], &[0], &[0xef, 1, 0]] {
             add(format!("another code {change} of {name}"), &|list| {
                 list[at].code_changes[change].new_code = Bytes::copy_from_slice(&[code, &[0xfe]].concat());

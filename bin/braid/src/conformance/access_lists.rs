@@ -35,6 +35,9 @@ pub(super) fn check<S: DatabaseRef + Sync>(
     }
     let config = Config { access_list: AccessListUse::Given(decoded.into()), ..block.config.clone() };
     let again = execute(block.context, block.transactions, block.state, &config).map_err(|error| error.to_string())?;
+    if again.statistics.fallbacks > 0 {
+        return Err("threads did not accept it".to_owned());
+    }
     let changes = |outcome: &BlockOutcome| outcome.changes.clone().into_state_changes();
     if again.receipts != outcome.receipts || changes(&again) != changes(outcome) {
         return Err("executed from it, the block does something else".to_owned());

@@ -7,7 +7,7 @@ use braid_types::RecoveredTx;
 
 use crate::{
     case::{Case, case},
-    compare::{check_plain, difference, parallel, sequential},
+    compare::{check_plain, difference_of, parallel, sequential},
     random::Random,
 };
 
@@ -67,7 +67,7 @@ fn check(seed: u64, repeats: usize, tally: &mut Tally) -> Result<(), String> {
     let others = [1 + random.index(8), 1 + random.index(8), 3 + random.index(6)];
     for threads in [2].into_iter().chain(others).flat_map(|threads| std::iter::repeat_n(threads, repeats)) {
         let (found, statistics) = parallel(&case, &case.transactions, threads);
-        if let Some(difference) = difference(&expected, &found) {
+        if let Some(difference) = difference_of(&case, &expected, &found) {
             return Err(explain(&case, threads, &difference));
         }
         if expected.is_ok() {
@@ -110,7 +110,7 @@ fn shrink(case: &Case, threads: usize) -> (Vec<RecoveredTx>, Option<String>) {
 
 fn failing(case: &Case, transactions: &[RecoveredTx], threads: usize) -> Option<String> {
     let expected = sequential(case, transactions);
-    (0..SHRINKING_RUNS).find_map(|_| difference(&expected, &parallel(case, transactions, threads).0))
+    (0..SHRINKING_RUNS).find_map(|_| difference_of(case, &expected, &parallel(case, transactions, threads).0))
 }
 
 #[test]

@@ -23,5 +23,6 @@ mod case;
 mod compare;
 mod program;
 mod random;
+mod scenarios;
 mod setup;
 mod world;

@@ -404,9 +404,8 @@ impl Writer<'_> {
             return self.revert_if();
         }
         let key = self.key();
-        self.code.when(|code| {
-            code.forever(|code| code.push(key).ops(&[DUP1, SLOAD]).push(1).ops(&[ADD, SWAP1, SSTORE]))
-        });
+        self.code
+            .when(|code| code.forever(|code| code.push(key).ops(&[DUP1, SLOAD]).push(1).ops(&[ADD, SWAP1, SSTORE])));
     }
 
     fn transient(&mut self) {

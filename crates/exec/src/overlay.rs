@@ -79,7 +79,17 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
 
     /// From now on everything is noted for the block's access list.
     pub(crate) fn record_accesses(&mut self) {
-        self.accesses = Some(Recorder::default());
+        self.record_in(Some(Recorder::default()));
+    }
+
+    /// From now on everything is noted in a recorder, if there is one.
+    pub(crate) fn record_in(&mut self, recorder: Option<Recorder>) {
+        self.accesses = recorder;
+    }
+
+    /// What was noted so far, if accesses were recorded.
+    pub(crate) fn take_recorder(&mut self) -> Option<Recorder> {
+        self.accesses.take()
     }
 
     /// What comes now belongs to `index` of the block's access list.

@@ -13,11 +13,13 @@ use super::{
     access::{AccessRange, Accesses, AccountAccess, SlotAccess, withdraw},
     heat::HeatMap,
     memory::{AccountWrite, Certainty, Version, account_hash},
+    record::Committed,
     schedule::{Executed, Frontier, Included, Progress, Run},
     view::short,
     worker::{Inputs, Refused, Shared, Worker},
 };
 use crate::{
+    access_list::{Recorder, index_after},
     block::{append, check_room, patch_log, refresh_bloom},
     outcome::{BlockOutcome, ExecError, OnInvalid},
     symbolic::LogPlace,
@@ -35,6 +37,8 @@ pub(crate) struct Committer<E: std::error::Error> {
     frontier: u32,
     dirty: Dirty,
     pub(crate) heat: HeatMap,
+    /// What transactions accessed and changed, if the block's access list is wanted.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// Locations that may have changed under a run, by their hashes.
@@ -96,8 +100,9 @@ enum Conflicts {
 }
 
 impl<E: std::error::Error> Committer<E> {
-    pub(crate) fn new(outcome: BlockOutcome, beneficiary: Option<AccountState>) -> Self {
-        Self { outcome, beneficiary, error: None, frontier: 0, dirty: Dirty::new(), heat: HeatMap::default() }
+    pub(crate) fn new(outcome: BlockOutcome, beneficiary: Option<AccountState>, recorder: Option<Recorder>) -> Self {
+        let (dirty, heat) = (Dirty::new(), HeatMap::default());
+        Self { outcome, beneficiary, error: None, frontier: 0, dirty, heat, recorder }
     }
 
     /// Commits as far as it goes.
@@ -187,8 +192,7 @@ impl<E: std::error::Error> Committer<E> {
             Ok((result, fee)) => {
                 worker.publish(&scratch, &accesses, index);
                 let included = worker.included(index, result, fee);
-                self.include(shared, index, included, &scratch, &accesses);
-                Ok(())
+                self.include(shared, index, included, &scratch, &accesses).map_err(ExecError::State)
             }
             Err(Refused::Invalid(reason)) => self.leave_out(shared, index, reason),
             Err(Refused::Failed(error)) => Err(error),
@@ -224,7 +228,8 @@ impl<E: std::error::Error> Committer<E> {
         included: Included,
         accesses: &Accesses,
         range: &AccessRange,
-    ) {
+    ) -> Result<(), E> {
+        let before = self.beneficiary;
         let gas_used = included.receipt.cumulative_gas_used();
         append(&mut self.outcome, &shared.transactions[index as usize], included.receipt, gas_used);
         self.heat.note_committed(shared.transactions, &accesses.slots[range.slots.clone()], index);
@@ -237,7 +242,29 @@ impl<E: std::error::Error> Committer<E> {
         if !is_destroyed {
             self.pay_fee(shared, included.fee, index);
         }
+        if self.recorder.is_some() {
+            self.record(shared, index, accesses, range, before)?;
+        }
         self.committed(shared);
+        Ok(())
+    }
+
+    /// Notes what a transaction did for the block's access list. The fee recipient was `before` until then.
+    fn record<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        version: Version,
+        accesses: &Accesses,
+        range: &AccessRange,
+        before: Option<AccountState>,
+    ) -> Result<(), E> {
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        let (index, beneficiary) = (index_after(self.outcome.receipts.len() - 1), shared.block.beneficiary);
+        let committed =
+            Committed { memory: shared.memory, state: shared.state, version, index, beneficiary, accesses, range };
+        committed.record(recorder)?;
+        committed.record_account(recorder, beneficiary, before, self.beneficiary);
+        Ok(())
     }
 
     /// Credits the fee recipient, and touches it even if there is nothing to credit.
@@ -307,10 +334,12 @@ impl<E: std::error::Error> Committer<E> {
             self.outcome.statistics.executions += 1;
             self.outcome.statistics.speculations += 1;
             match (verdict, result) {
-                (Verdict::Unchanged, Some(included)) => self.include(shared, index, included, accesses, &range),
+                (Verdict::Unchanged, Some(included)) => {
+                    self.include(shared, index, included, accesses, &range).map_err(ExecError::State)?;
+                }
                 (Verdict::Patchable, Some(mut included)) => {
                     self.patch(shared, worker, accesses, &range, index, &mut included).map_err(ExecError::State)?;
-                    self.include(shared, index, included, accesses, &range);
+                    self.include(shared, index, included, accesses, &range).map_err(ExecError::State)?;
                 }
                 (_, result) => {
                     repeated += 1;

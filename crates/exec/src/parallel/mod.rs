@@ -11,6 +11,7 @@ mod heat;
 mod keccak;
 mod memory;
 mod predict;
+mod record;
 mod schedule;
 mod view;
 mod worker;
@@ -38,6 +39,7 @@ use self::{
     worker::{Owners, Shared, work},
 };
 use crate::{
+    access_list::{Recorder, index_after},
     block::{self, BlockEvm},
     changes::{ChangedAccount, Changes},
     dao,
@@ -49,7 +51,7 @@ use crate::{
 
 /// Whether the parallel path does all that is asked for.
 pub(crate) fn serves(config: &Config) -> bool {
-    !config.per_transaction_changes && config.access_list == AccessListUse::Ignore
+    !config.per_transaction_changes && !matches!(config.access_list, AccessListUse::Given(_))
 }
 
 /// Executes a block with several threads; see the [module](self).
@@ -61,7 +63,8 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
     let total = u32::try_from(transactions.len()).unwrap_or(u32::MAX);
     let memory = Memory::new(transactions.len());
-    let before = before_transactions(block, state)?;
+    let recorder = (config.access_list != AccessListUse::Ignore).then(Recorder::default);
+    let (before, recorder) = before_transactions(block, state, recorder)?;
     for &address in before.accounts.keys() {
         if state.basic_ref(address).map_err(ExecError::State)?.is_some_and(|info| info.account_id.is_some()) {
             memory.mark(address);
@@ -79,7 +82,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         memory: &memory,
         schedule: Mutex::new(Schedule::new(transactions.len())),
         wake: Condvar::new(),
-        committer: Mutex::new(Committer::new(outcome, beneficiary)),
+        committer: Mutex::new(Committer::new(outcome, beneficiary, recorder)),
         heat: RwLock::default(),
         beneficiary: Mutex::new(beneficiary),
         is_over: AtomicBool::new(false),
@@ -97,20 +100,27 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
     outcome.statistics.contended = committer.heat.tally.worst();
     let threads = config.threads.get().min(transactions.len()).max(1);
     outcome.statistics.threads = u64::try_from(threads).unwrap_or(u64::MAX);
-    finish(block, state, &memory, total, committer.beneficiary, &mut outcome)?;
+    finish(block, state, &memory, total, committer.beneficiary, committer.recorder, &mut outcome)?;
     outcome.changes = collect(&memory, state, config.threads.get(), owners).map_err(ExecError::State)?;
     Ok(outcome)
 }
 
-/// What the block does before its transactions.
-fn before_transactions<S: DatabaseRef>(block: &BlockContext, state: &S) -> Result<StateChanges, ExecError<S::Error>> {
-    let overlay = Overlay::new(state, block.fork >= Fork::SpuriousDragon, false);
+/// What the block does before its transactions; the recorder, if there is one, notes it.
+fn before_transactions<S: DatabaseRef>(
+    block: &BlockContext,
+    state: &S,
+    recorder: Option<Recorder>,
+) -> Result<(StateChanges, Option<Recorder>), ExecError<S::Error>> {
+    let mut overlay = Overlay::new(state, block.fork >= Fork::SpuriousDragon, false);
+    overlay.record_in(recorder);
     let mut evm: BlockEvm<'_, S> = new_evm(block, overlay);
     if block.is_dao_fork {
         dao::apply(evm.ctx.db_mut()).map_err(ExecError::State)?;
     }
     system::before_transactions(&mut evm, block)?;
-    Ok(evm.ctx.journaled_state.database.into_changes().into_state_changes())
+    let mut overlay = evm.ctx.journaled_state.database;
+    let recorder = overlay.take_recorder();
+    Ok((overlay.into_changes().into_state_changes(), recorder))
 }
 
 /// What the block does after its transactions, and the sum of all changes.
@@ -120,6 +130,7 @@ fn finish<S: DatabaseRef>(
     memory: &Memory,
     total: u32,
     beneficiary: Option<AccountState>,
+    recorder: Option<Recorder>,
     outcome: &mut BlockOutcome,
 ) -> Result<(), ExecError<S::Error>> {
     let address = block.beneficiary;
@@ -128,13 +139,16 @@ fn finish<S: DatabaseRef>(
         AccountWrite { address, hash, state: beneficiary, clears_storage: false, certainty: Certainty::Unknown };
     memory.put_account(total + 1, &write);
     let after = AfterTransactions { memory, state, version: total + 1 };
-    let overlay = Overlay::new(&after, block.fork >= Fork::SpuriousDragon, false);
+    let mut overlay = Overlay::new(&after, block.fork >= Fork::SpuriousDragon, false);
+    overlay.record_in(recorder);
+    overlay.begin(index_after(outcome.receipts.len()));
     let mut evm: BlockEvm<'_, _> = new_evm(block, overlay);
     if block.fork >= Fork::Prague {
         outcome.requests = system::requests(&mut evm, block, &outcome.receipts)?;
     }
     let mut overlay = evm.ctx.journaled_state.database;
     block::pay(&mut overlay, block).map_err(ExecError::State)?;
+    outcome.access_list = overlay.take_access_list();
     publish_changes(memory, total + 2, &overlay.into_changes().into_state_changes());
     Ok(())
 }

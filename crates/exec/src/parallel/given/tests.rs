@@ -38,7 +38,7 @@ fn config(threads: usize, access_list: AccessListUse) -> Config {
 
 impl Sample {
     fn new(block: BlockContext, transactions: Vec<RecoveredTx>, state: TestState) -> Self {
-        let config = config(1, AccessListUse::Produce);
+        let config = Config { per_transaction_changes: true, ..config(1, AccessListUse::Produce) };
         let list = execute(&block, &transactions, &state, &config).unwrap().access_list.unwrap();
         Self { block, transactions, state, list }
     }
@@ -106,6 +106,18 @@ fn a_block_executed_from_its_list_does_what_it_does_in_order() {
         for threads in 2..=8 {
             let expected = sample.given(1, &sample.list).unwrap();
             assert_same(sample.given(threads, &sample.list).unwrap(), expected, threads);
+        }
+    }
+}
+
+#[test]
+fn threads_produce_the_list_that_is_produced_in_order() {
+    let samples = (0..128).map(Sample::random).chain([Sample::with_requests()]);
+    for (number, sample) in samples.enumerate() {
+        for threads in 1..=8 {
+            let config = config(threads, AccessListUse::Produce);
+            let outcome = execute(&sample.block, &sample.transactions, &sample.state, &config).unwrap();
+            assert_eq!(outcome.access_list.as_ref(), Some(&sample.list), "{number}, {threads} threads");
         }
     }
 }

@@ -384,7 +384,7 @@ impl<E: std::error::Error> Committer<E> {
             if tracked.is_some_and(|tracked| tracked.admits(now)) {
                 verdict = verdict.max(Verdict::Patchable);
             } else {
-                self.heat.suspect(access);
+                self.heat.suspect(access, version);
                 verdict = Verdict::Invalid;
             }
         }

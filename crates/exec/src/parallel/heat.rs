@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{contention::ContentionTally, symbolic::TrackedSlot};
 
-/// Conflicts at a serial slot after which all calls of a function that touches it are taken to do so.
-const MANY_CONFLICTS: u64 = 3;
+/// Unforeseen conflicts at a serial slot after which all calls of a function that touches it are taken to do so.
+const MANY_CONFLICTS: u64 = 4;
 /// Slots of one transaction that are looked at.
 const MAX_SUSPECTS: usize = 16;
 
@@ -41,19 +41,21 @@ enum SlotHeat {
     Tracked,
     /// Transactions that touch it are executed in order.
     Serial {
-        /// Conflicts since that was decided.
+        /// Conflicts since that was decided that no chain foresaw.
         conflicts: u64,
     },
 }
 
 impl HeatMap {
     /// Notes that a transaction saw a value of a slot that does not hold.
-    pub(crate) fn suspect(&mut self, access: &SlotAccess) {
+    pub(crate) fn suspect(&mut self, access: &SlotAccess, index: u32) {
         let SlotAccess { address, slot, seen, .. } = *access;
         self.tally.conflict(address, Some(slot));
         if let Some(SlotHeat::Serial { conflicts }) = self.slots.get_mut(&(address, slot)) {
-            // Nothing is left to find out about the slot, but that too little is known about who touches it.
-            *conflicts += 1;
+            // Nothing is left to find out about the slot, but perhaps too little is known about who touches it.
+            if !self.chains.foresees(index, address, slot) {
+                *conflicts += 1;
+            }
             return;
         }
         if self.suspects.is_empty() {

@@ -90,6 +90,12 @@ impl Chains {
         true
     }
 
+    /// Whether a transaction is in the chain of a slot.
+    pub(crate) fn foresees(&self, index: u32, address: Address, slot: U256) -> bool {
+        let Some(&chain) = self.chain_of_slot.get(&(address, slot)) else { return false };
+        self.transactions[self.find(chain)].binary_search(&index).is_ok()
+    }
+
     fn find(&self, mut chain: Chain) -> Chain {
         while self.merged[chain] != chain {
             chain = self.merged[chain];

@@ -207,6 +207,9 @@ fn falsify_fields(at: usize, account: &AccountChanges, add: &mut dyn FnMut(Strin
         add(format!("another balance {change} of {name}"), &|list| {
             list[at].balance_changes[change].post_balance += U256::from(1);
         });
+        add(format!("the largest balance {change} of {name}"), &|list| {
+            list[at].balance_changes[change].post_balance = U256::MAX;
+        });
         for by in [-1, 1] {
             add(format!("balance {change} of {name} shifted by {by}"), &|list| {
                 shift(&mut list[at].balance_changes[change].block_access_index, by);
@@ -218,6 +221,9 @@ fn falsify_fields(at: usize, account: &AccountChanges, add: &mut dyn FnMut(Strin
             list[at].nonce_changes.remove(change);
         });
         add(format!("another nonce {change} of {name}"), &|list| list[at].nonce_changes[change].new_nonce += 1);
+        add(format!("the largest nonce {change} of {name}"), &|list| {
+            list[at].nonce_changes[change].new_nonce = u64::MAX;
+        });
         for by in [-1, 1] {
             add(format!("nonce {change} of {name} shifted by {by}"), &|list| {
                 shift(&mut list[at].nonce_changes[change].block_access_index, by);

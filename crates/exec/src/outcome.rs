@@ -99,7 +99,9 @@ pub enum AccessListUse {
     Ignore,
     /// Make it: [`BlockOutcome::access_list`].
     Produce,
-    /// The block came with one: make it, and stop with an error if execution produces another.
+    /// The block came with one: stop with an error if execution produces another. Several threads execute all transactions of
+    /// such a block at once, on the states that the list tells, if the fork is Cancun or later and every transaction must be
+    /// included.
     Given(Arc<BlockAccessList>),
 }
 

@@ -1,5 +1,7 @@
 //! Execution of a block: the choice of how, and the sequential way.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use alloy_consensus::{Eip658Value, Receipt as ReceiptFields, ReceiptWithBloom, Transaction as _};
 use alloy_eips::eip7928::validate_block_access_list;
 use alloy_primitives::{B256, Bloom, Log, U256};
@@ -44,7 +46,14 @@ pub fn execute<S: DatabaseRef + Sync>(
     config: &Config,
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
     if parallel::serves(config) {
-        return parallel::execute(block, transactions, state, config);
+        // A panic is a broken invariant of the parallel path, or of the state, which will then panic again.
+        let attempt = || parallel::execute(block, transactions, state, config);
+        if let Ok(done) = catch_unwind(AssertUnwindSafe(attempt)) {
+            return done;
+        }
+        let mut outcome = execute_in_order(block, transactions, state, config)?;
+        outcome.statistics.fallbacks = 1;
+        return Ok(outcome);
     }
     check_form(&config.access_list, transactions.len())?;
     let Some(list) = given::list(block, transactions, config) else {

@@ -62,7 +62,6 @@ impl Changes {
             };
             gathered.slots.push((slot, value));
         }
-        #[expect(clippy::iter_over_hash_type, reason = "collected into an ordered map")]
         let list: Vec<_> = all.into_iter().map(|(address, gathered)| (address, gathered.into_change())).collect();
         StateChanges { accounts: list.into_iter().collect(), codes }
     }

@@ -96,8 +96,9 @@ pub(crate) struct Sender {
     pub(crate) needs_nonces: bool,
 }
 
-/// Balances above this are never treated as sums, so that no addition overflows unnoticed.
-const LARGEST_SUMMED: U256 = U256::from_limbs([u64::MAX, u64::MAX, u64::MAX, u64::MAX >> 1]);
+/// Where an account has more, 2^128 wei, no balance of the transaction is treated as a sum: what the rest can pay to one account, all
+/// of them together, never makes an addition overflow.
+const LARGEST_SUMMED: U256 = U256::from_limbs([0, 0, 1, 0]);
 
 impl Accesses {
     pub(crate) fn clear(&mut self) {
@@ -124,6 +125,11 @@ impl Accesses {
         #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
         for (address, account) in journal.drain() {
             self.take_account(address, account, view, sender, removes_empty, tracked);
+        }
+        let accounts = &mut self.accounts[start.0..];
+        let is_large = |access: &AccountAccess| access.seen.is_some_and(|seen| seen.balance > LARGEST_SUMMED);
+        if accounts.iter().any(is_large) {
+            accounts.iter_mut().for_each(|access| access.needs_balance = true);
         }
         AccessRange {
             accounts: start.0..self.accounts.len(),
@@ -165,7 +171,7 @@ impl Accesses {
                 || sender.needs_nonces
                 || is_created
                 || left.map(|left| left.nonce) != seen.map(|seen| seen.nonce),
-            needs_balance: is_created || account.is_selfdestructed() || original.balance > LARGEST_SUMMED,
+            needs_balance: is_created || account.is_selfdestructed(),
             least_balance: if is_sender { sender.upfront } else { U256::ZERO },
         };
         if let Some(observed) = view.observed.get(&address) {

@@ -82,8 +82,5 @@ fn place(input: &[u8], size: usize) -> usize {
     for word in words {
         mixed = (mixed.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
-    #[expect(clippy::cast_possible_truncation, reason = "the highest bits choose")]
-    {
-        (mixed >> 40) as usize % size
-    }
+    (mixed >> 40) as usize % size
 }

@@ -333,10 +333,15 @@ impl Memory {
         self.has_marked.store(true, Ordering::Release);
     }
 
-    /// Whether an account has storage that the base state marks, and nothing removed it since.
-    pub(crate) fn is_marked(&self, address: &Address, version: Version) -> bool {
+    /// Whether any account was marked.
+    pub(crate) fn has_marked(&self) -> bool {
         // Ordering: see `mark`.
         self.has_marked.load(Ordering::Acquire)
+    }
+
+    /// Whether an account has storage that the base state marks, and nothing removed it since.
+    pub(crate) fn is_marked(&self, address: &Address, version: Version) -> bool {
+        self.has_marked()
             && self.marked.read().contains(address)
             && (!self.has_clears() || self.cleared_at(address, version).is_none())
     }

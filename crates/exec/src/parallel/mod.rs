@@ -1,4 +1,225 @@
-//! Parallel execution of a block.
+//! Parallel execution of a block: the outcome of sequential execution, with several threads and not slower.
+//!
+//! # The idea
+//!
+//! Transactions of a block are ordered; each sees what all before it left. Somewhere in the block is the *frontier*,
+//! the first transaction that is not committed. All before it is final, so the transaction at the frontier can be
+//! executed like in a sequential executor: its inputs are what they should be, and so is its result. One worker at a
+//! time does that: it holds the [committer](commit).
+//!
+//! All other workers *speculate*: they execute transactions ahead of the frontier on what is there now, in the hope
+//! that this is what will be there. When the frontier arrives at such a transaction, the committer compares what the
+//! transaction read with what is there. If it is the same, the result is final without being executed again.
+//!
+//! **Why this is not slower.** Either the transaction at the frontier was executed ahead: then comparing is much
+//! cheaper than executing. Or its speculation was wrong: then it is executed now, with final inputs, as it would have
+//! been anyway, and cannot fail again. So a transaction is executed at most twice, and the useless one of the two kept
+//! a thread busy that had nothing better to do. The frontier waits for one thing only, a run that another worker has
+//! begun, and after a failure not even for that ([below](#when-speculation-does-not-pay)). What is left as overhead is
+//! that reads are noted, writes are published, and cores share caches and memory; much of this chapter is about keeping
+//! that small. With one thread nobody speculates, and what runs at the frontier is a sequential executor.
+//!
+//! The idea of executing optimistically in a given order over a multi-version memory is Block-STM's (Gelashvili et al.,
+//! *Block-STM: Scaling Blockchain Execution by Turning Ordering Curse to a Performance Blessing*, 2022), and pevm
+//! brought it to the EVM. [Below](#departures) is what is done differently.
+//!
+//! # Runs
+//!
+//! Handing over a transfer of one microsecond costs more than executing it. Transactions are therefore handed out in
+//! *runs* of neighbours ([`schedule`]) that take about 60 µs, as the gas of recent transactions predicts. A run is
+//! handed out, published, announced and checked as one. Workers without work sleep; they are woken when the frontier
+//! moved on to where there is something to execute again.
+//!
+//! # The multi-version memory and its event log
+//!
+//! What transactions write goes to the [`memory`], under its location (an account by its address; a slot by address and
+//! key) and the *version* of its writer: version 0 is what the block did before its transactions, version i + 1 was
+//! written by transaction i. Transaction i reads the highest version at or below i; if there is none, the base state.
+//! So a transaction executed too early or too late never sees what is after it, and one at the frontier sees exactly
+//! what sequential execution would show it.
+//!
+//! There is no registry of readers. Instead every publication appends one *event* to a log: the hashes of the locations
+//! that it wrote. The order of steps is what soundness rests on:
+//!
+//! 1. A writer **puts** its values into the memory, **then announces** them in the log. The same for values that it
+//!    withdraws.
+//! 2. A reader **follows** the log to its end and notes how long it was, **then reads**. The locations that the log
+//!    names are a filter for the reads to come: a location that nobody has announced is read from the base state,
+//!    without a look into the memory and without a lock ([`view`]).
+//! 3. The committer, when the run's turn comes, looks at **everything that was announced since** the length that the
+//!    reader noted, as far as earlier transactions wrote it. What the run read and nobody announced since cannot have
+//!    changed.
+//!
+//! If a writer announced before the reader followed, the reader saw its values, or newer ones. If it announced later,
+//! the committer learns of it. It does not matter whether the reader saw a value that was put and not announced yet:
+//! that event is still to come. Hashes in the log are short and may collide; then a location is compared for nothing.
+//! They decide nothing else: a location is found by its full address and key, so no crafted slot can pass for another.
+//!
+//! # Validation by value
+//!
+//! A read that may have changed is compared by value ([`access`], [`commit`]): what is there now against what was seen.
+//! Who wrote it, and how often, is no matter. A reentrancy guard that is set and reset, a pool that is moved and moved
+//! back, a transaction that is executed again and leaves what it left before: nobody is disturbed by them.
+//!
+//! **Claim.** The outcome is that of sequential execution, whatever speculations saw.
+//!
+//! *Proof sketch*, by induction over the transactions. Assume that when transaction i is at the frontier, versions up
+//! to i over the base state are the state that sequential execution has before transaction i. Versions up to i belong
+//! to committed transactions only, so nobody but the committer can change that state now. Three things can happen.
+//! - *It is executed here.* It reads that state, so its result is the sequential one.
+//! - *It was executed ahead, and every value that it read is there now.* The EVM is a function of the transaction, the
+//!   block and the values read, one after the other: given the first value, the second read asks for the same location,
+//!   and so on. Executed now it would read the same and do the same. That no changed read is overlooked is the argument
+//!   about the log above. Within a run, what one transaction's commit changed joins the set to be compared for the
+//!   next.
+//! - *It was executed ahead, and what changed is within bounds that it is known not to have noticed.* Then its result
+//!   is patched to what it would have been; the sections on accounts and on commuting storage say why that is the same.
+//!
+//! Otherwise what it published is withdrawn, and it is executed here. In each case its writes are version i + 1
+//! afterwards, so the assumption holds for the next. Room for gas and blobs, and with them what is cumulative, is
+//! computed at the frontier alone. An error found ahead of the frontier is forgotten; it is the block's error only if
+//! it comes up again with final inputs. ∎
+//!
+//! The statistics tell how it went; they may differ from run to run. Nothing else does.
+//!
+//! # Accounts: nonce, balance, code
+//!
+//! Blocks are full of transactions that touch the same accounts without caring what is in them. An account is therefore
+//! compared in three parts ([`access`]).
+//!
+//! - **Code** must be the same.
+//! - **Nonce** must be the same if the transaction could have noticed: it is the sender's, or contracts are created, or
+//!   EIP-7702 authorizations are at work. A sender's nonce is *guessed*: if it is lower than the transaction says, the
+//!   transactions between are on their way, and the speculation goes on with the nonce that will be there. At the
+//!   frontier it must be there.
+//! - **Balance** is mostly passed on: to pay is to subtract, to be paid is to add. A transaction then is a difference,
+//!   and a *least balance* below which it would have gone another way: the most that a sender may spend, the value of a
+//!   call that a contract made. Only where the EVM tells the balance to the program (`BALANCE`, `SELFBALANCE`,
+//!   `SELFDESTRUCT`, a call that failed for lack of it) must it be the same. The instructions that may do so are
+//!   wrapped ([`evm`]). Whether an account is empty must stay as it was (EIP-161), and where an account holds more than
+//!   2^128 wei no balance of the transaction is a sum, so that no addition overflows unnoticed.
+//!
+//! **The fee recipient** earns from every transaction. Its account is kept by the committer and is not in the memory: a
+//! worker's EVM does not pay it, but tells the fee; the committer adds. Who looks at the recipient's balance is
+//! compared with the committer's account like with any other.
+//!
+//! # Storage that commutes
+//!
+//! Many transactions write one slot and still do not depend on each other: mints on one total supply, payments to one
+//! recipient, votes on one proposal. [`symbolic`](crate::symbolic) executes a transaction with a guess for such a slot
+//! and follows which words depend on it. It ends with conditions on the slot's value under which all would have gone
+//! the same way, and with the value left as a function of the value found. If the value at commit satisfies the
+//! conditions, the slot is *patched*; so are log words that were made of it (and the bloom, if it was a topic). Byte
+//! code need not know.
+//!
+//! Tracking costs, so only slots are tracked that have conflicted ([`heat`]). When a transaction is executed again
+//! because of a slot, this second execution tracks the slot, and then asks: would it have gone the same way with the
+//! stale value of the first? If so, what it does commutes: from now on all speculations track the slot, and the next
+//! conflict there is a patch. If not, the slot is *serial*. So one execution, which was due anyway, decides; nothing is
+//! tried for long.
+//!
+//! # Storage that does not commute: chains
+//!
+//! The price of a pool depends on all swaps before. Speculating on such transactions at once is waste, but in order,
+//! one after the other, they can be executed ahead: on what the one before left, though that is not committed either.
+//! [`predict`] learns which belong together. Transactions that call the same function of the same contract with the
+//! same addresses among their arguments form a group; groups that were seen at one serial slot form a *chain*. Where
+//! this is too narrow, and conflicts at the slot go on that no chain foresaw, all calls of the function join. A chain
+//! is executed by one worker at a time, and the chain with most to do goes first; so eight pools keep two workers busy.
+//! A wrong prediction costs time only.
+//!
+//! # When speculation does not pay
+//!
+//! - *Pauses.* When most of a run had to be executed again, and that happens again, and that repeatedly, speculation
+//!   pauses, each time twice as long. A block that cannot be executed in parallel thus is executed by one worker, with
+//!   few interruptions. A lesson learned ends the pause.
+//! - *Taking over.* If the run at the frontier is still being executed elsewhere, the committer leaves, to speculate
+//!   elsewhere itself; but after a failure it does not wait. It cancels the run, checks what the other has done of it,
+//!   and executes the rest. Publishing happens under the run's lock, so that it is known what was published, and that
+//!   nothing will be.
+//!
+//! # Rare things
+//!
+//! - *Storage that is cleared.* Where an account loses its storage (destroyed, created anew, removed as empty), the
+//!   memory notes the version; slots of lower versions and of the base state are gone. From the first such event on in
+//!   a block, every read of a slot asks for this, and the committer compares every slot.
+//! - *Marks of EIP-7610.* No contract is created where there is storage. The base state marks accounts in question; a
+//!   mark lives beside the account, outside of what is compared. Once any marked account was seen, speculations of the
+//!   block are not trusted any more. Mainnet has 28 such accounts, which nothing can hit.
+//! - *Deployed code* is kept by its hash, so a version of an account names it and need not hold it.
+//! - *A worker that panics* ends the block for all, so that nobody waits for it; [`execute`](crate::execute) then
+//!   executes the block sequentially.
+//!
+//! # What is bounded, and by what
+//!
+//! | what | by |
+//! |---|---|
+//! | executions of a transaction | two: ahead, and at the frontier |
+//! | transactions of a run; how far ahead of the frontier | `MAX_RUN`, `MAX_AHEAD` in [`schedule`] |
+//! | failures that are free; length of a pause | `FREE_FAILURES`, `MAX_PAUSE` in [`schedule`] |
+//! | slots examined after a conflict | `MAX_SUSPECTS` in [`heat`] |
+//! | lessons of a block; words of input looked at | `MAX_LESSONS`, `MAX_WORDS` in [`predict`] |
+//! | conditions on a tracked slot | `MAX_INTERVALS` in `symbolic::slot` |
+//! | balances that are sums | `LARGEST_SUMMED` in [`access`] |
+//! | base slots and hashes that a worker remembers | `CACHED_SLOTS` in [`view`], `PAIRS` and `WORDS` in [`hashes`] |
+//! | buffers kept between blocks | `MAX_KEPT` in [`crew`] |
+//! | contended locations that are named | `MAX_CONTENTIONS_PER_BLOCK` in `braid_types::limits` |
+//!
+//! The memory holds what the block writes, which its gas bounds; versions that nobody can read any more are dropped
+//! when the next is put. The event log holds four bytes for every write and every withdrawal.
+//!
+//! # Blocks that carry their access list
+//!
+//! A list of EIP-7928 tells the state before every transaction. Then nothing is guessed, and nothing needs an order:
+//! [`given`] executes all transactions at once, one hot pool included, and compares what they do with the list. A false
+//! list is found out and costs its reader up to one more execution. Lists are also produced here, at commit
+//! ([`record`]).
+//!
+//! # Small costs
+//!
+//! What is shared by threads is what they wait for, so a worker has of its own: an EVM; copies of byte code that it
+//! uses often, for the counter of references would travel between cores ([`codes`]); slots of the base state that it
+//! read; inputs of 64 bytes that it hashed, and blooms of topics ([`hashes`], [`keccak`]). Threads and large buffers
+//! outlive the block ([`crew`]); nothing that was learned does. At the end the changes are gathered by all threads and
+//! are not sorted ([`Changes`](crate::Changes)): a location that was written once, by a transaction that saw the base
+//! state, need not even be compared with it.
+//!
+//! # What is executed sequentially
+//!
+//! Blocks whose transactions' changes are wanted one by one
+//! ([`Config::per_transaction_changes`](crate::Config::per_transaction_changes)): before Byzantium every receipt holds
+//! a state root. And blocks that carry an access list which cannot be used (before Cancun, one thread, one transaction,
+//! or transactions may be left out) or is false. What a block does before and after its transactions is executed by the
+//! caller's thread.
+//!
+//! # Departures
+//!
+//! From Block-STM and pevm:
+//!
+//! - *Values, not versions, are validated*, and only those that the log says may have changed.
+//! - *A transaction is executed at most twice.* There a transaction may be executed as often as its inputs change. Here
+//!   a wrong speculation is not repeated ahead of the frontier; it does not get better by being early twice.
+//! - *Commits go along with execution*, in order, so there is no second phase and no counter of validated transactions
+//!   to settle.
+//! - *No estimates.* A reader does not wait for a writer that is expected; chains order transactions beforehand
+//!   instead.
+//! - *Nobody spins.* Workers without work sleep.
+//! - *No identity of 64 bits.* A location is its address and slot. Hashes choose places in tables and filters.
+//! - *No sequential second attempt for self-destructs*, nor for anything else that a transaction can do.
+//!
+//! From Aptos' aggregators: deltas and their ranges are found in unmodified byte code, and programs need not ask for
+//! them.
+//!
+//! From operation-level schemes (Lin et al., *ParallelEVM*, 2025), which redo only the operations that depend on a
+//! value that changed: a patch does that for words that are linear in the old value. A swap, whose result is a
+//! quotient, is executed again. So one hot pool runs at about the speed of one thread, unless the block carries its
+//! access list.
+//!
+//! # Reading order
+//!
+//! [`worker`] (what a thread does), [`schedule`] (who executes what next), [`commit`] (the frontier), [`memory`],
+//! [`view`] (how a transaction reads), [`access`] (what it read and wrote), [`evm`], then [`heat`] and [`predict`],
+//! [`record`], and [`given`]. This file holds what comes before the first transaction and after the last.
 
 mod access;
 mod codes;
@@ -13,6 +234,8 @@ mod memory;
 mod predict;
 mod record;
 mod schedule;
+#[cfg(test)]
+mod tests;
 mod view;
 mod worker;
 
@@ -65,7 +288,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
     let memory = Memory::new(transactions.len());
     let recorder = (config.access_list != AccessListUse::Ignore).then(Recorder::default);
     let (before, recorder) = before_transactions(block, state, recorder)?;
-    for &address in before.accounts.keys() {
+    for &address in before.accounts.keys().chain([&block.beneficiary]) {
         if state.basic_ref(address).map_err(ExecError::State)?.is_some_and(|info| info.account_id.is_some()) {
             memory.mark(address);
         }

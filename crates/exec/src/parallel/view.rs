@@ -132,7 +132,7 @@ impl<'a, S: DatabaseRef> View<'a, S> {
     /// Whether a location may have been written in this block, as far as this worker knows.
     pub(crate) fn may_be_written(&self, hash: u64) -> bool {
         let bit = short(hash) as usize;
-        self.filter[bit / 64 & (self.filter.len() - 1)] >> (bit % 64) & 1 != 0
+        (self.filter[(bit / 64) & (self.filter.len() - 1)] >> (bit % 64)) & 1 != 0
     }
 
     pub(crate) const fn memory(&self) -> &'a Memory {
@@ -234,14 +234,13 @@ impl<S: DatabaseRef> Database for View<'_, S> {
 }
 
 /// The part of a hash that filters and events keep.
-#[expect(clippy::cast_possible_truncation, reason = "the high half")]
 pub(crate) const fn short(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
 fn set(filter: &mut [u64], hash: u32) {
     let bit = hash as usize;
-    let word = bit / 64 & (filter.len() - 1);
+    let word = (bit / 64) & (filter.len() - 1);
     filter[word] |= 1 << (bit % 64);
 }
 

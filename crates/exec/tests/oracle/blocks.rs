@@ -11,7 +11,7 @@ use crate::{
     random::Random,
 };
 
-const DEFAULT_CASES: u64 = 400;
+const DEFAULT_CASES: u64 = 2_500;
 const DEFAULT_SEED: u64 = 1;
 /// Seconds after which a block is taken to hang.
 const PATIENCE_S: u64 = 120;

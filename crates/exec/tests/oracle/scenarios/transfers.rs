@@ -253,3 +253,17 @@ fn blocks_of_nothing_and_of_one() {
         assert_eq!(stage.run().done.receipts.len(), 1);
     }
 }
+
+#[test]
+fn a_payment_overflows_only_for_who_guesses() {
+    let mut stage = Stage::new(Fork::London);
+    let ether = U256::from(ETHER);
+    for pair in 0..4 {
+        let (spender, whale) = (stage.sender(pair), stage.sender(4 + pair));
+        stage.world.set_balance(whale, U256::MAX);
+        stage.legacy(spender, TxKind::Call(NOBODY), ether / U256::from(2), &[], GAS_PRICE);
+        // More than fits beside an ether, less than fits beside half of one.
+        stage.legacy(whale, TxKind::Call(spender), U256::MAX - ether + U256::from(1), &[], GAS_PRICE);
+    }
+    assert_eq!(stage.run().successes(), [true; 8]);
+}

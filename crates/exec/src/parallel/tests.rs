@@ -1,0 +1,129 @@
+use std::{
+    num::NonZeroUsize,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use braid_types::Fork;
+use revm::database_interface::DBErrorMarker;
+
+use super::{memory::*, *};
+use crate::{
+    execute as execute_block,
+    tests::{RECIPIENT, TestState, block, call, state},
+};
+
+/// A state that panics at its first read of the recipient.
+struct Shaky {
+    state: TestState,
+    has_panicked: AtomicBool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("never")]
+struct Never;
+
+impl DBErrorMarker for Never {}
+
+impl DatabaseRef for Shaky {
+    type Error = Never;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Never> {
+        let is_first = address == RECIPIENT && !self.has_panicked.swap(true, Ordering::SeqCst);
+        assert!(!is_first, "a broken invariant, on purpose");
+        Ok(self.state.basic_ref(address).unwrap())
+    }
+
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, Never> {
+        Ok(self.state.code_by_hash_ref(hash).unwrap())
+    }
+
+    fn storage_ref(&self, address: Address, slot: StorageKey) -> Result<StorageValue, Never> {
+        Ok(self.state.storage_ref(address, slot).unwrap())
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, Never> {
+        Ok(self.state.block_hash_ref(number).unwrap())
+    }
+}
+
+#[test]
+fn a_panic_ends_in_sequential_execution_of_the_block() {
+    let transactions: Vec<_> = (0..4).map(|nonce| call(nonce, RECIPIENT, 5)).collect();
+    let (block, config) = (block(Fork::Cancun), Config { threads: NonZeroUsize::new(3).unwrap(), ..Config::default() });
+    let expected = execute_block(&block, &transactions, &state(), &config).unwrap();
+    let shaky = Shaky { state: state(), has_panicked: AtomicBool::new(false) };
+    let outcome = execute_block(&block, &transactions, &shaky, &config).unwrap();
+    assert_eq!((expected.statistics.fallbacks, outcome.statistics.fallbacks), (0, 1));
+    assert_eq!(outcome.receipts, expected.receipts);
+    assert_eq!(outcome.changes.into_state_changes(), expected.changes.into_state_changes());
+}
+
+fn slot_write(value: u64) -> SlotWrite {
+    let (address, slot) = (RECIPIENT, U256::from(7));
+    let hash = slot_hash(account_hash(&address), &slot);
+    SlotWrite { address, slot, hash, value: U256::from(value), certainty: Certainty::Unknown }
+}
+
+fn read(memory: &Memory, version: Version) -> Option<u64> {
+    let SlotWrite { address, slot, hash, .. } = slot_write(0);
+    memory.slot(&address, &slot, hash, version).map(|value| value.to())
+}
+
+#[test]
+fn a_reader_finds_the_newest_version_at_or_below_its_own() {
+    let memory = Memory::new(10);
+    for version in [5, 2, 8] {
+        memory.put_slot(version, &slot_write(version.into()));
+    }
+    let found: Vec<_> = [1, 2, 4, 5, 7, 8, 9].map(|version| read(&memory, version)).into();
+    assert_eq!(found, [None, Some(2), Some(2), Some(5), Some(5), Some(8), Some(8)]);
+}
+
+#[test]
+fn what_is_withdrawn_is_not_found_and_what_was_below_it_is() {
+    let memory = Memory::new(10);
+    memory.put_slot(2, &slot_write(2));
+    memory.put_slot(5, &slot_write(5));
+    let SlotWrite { address, slot, hash, .. } = slot_write(0);
+    memory.withdraw_slot(5, &address, &slot, hash);
+    assert_eq!(read(&memory, 9), Some(2));
+    memory.withdraw_slot(2, &address, &slot, hash);
+    assert_eq!(read(&memory, 9), None);
+}
+
+#[test]
+fn old_versions_go_when_newer_ones_are_final() {
+    let memory = Memory::new(10);
+    memory.put_slot(1, &slot_write(1));
+    memory.put_slot(3, &slot_write(3));
+    memory.set_committed(4);
+    memory.put_slot(6, &slot_write(6));
+    assert_eq!(read(&memory, 2), None, "no reader that still counts asks for this");
+    assert_eq!((read(&memory, 4), read(&memory, 6)), (Some(3), Some(6)));
+}
+
+#[test]
+fn lost_storage_hides_lower_versions_but_not_higher_ones() {
+    let memory = Memory::new(10);
+    memory.put_slot(1, &slot_write(1));
+    let hash = account_hash(&RECIPIENT);
+    let certainty = Certainty::Unknown;
+    let gone = AccountWrite { address: RECIPIENT, hash, state: None, clears_storage: true, certainty };
+    memory.put_account(3, &gone);
+    memory.put_slot(5, &slot_write(5));
+    assert_eq!([2, 3, 4, 5].map(|version| read(&memory, version)), [Some(1), Some(0), Some(0), Some(5)]);
+    memory.withdraw_account(3, &RECIPIENT, hash);
+    assert_eq!(read(&memory, 4), Some(1));
+}
+
+#[test]
+fn the_event_log_is_followed_from_where_one_was() {
+    let memory = Memory::new(10);
+    memory.announce(1, &[10, 11]);
+    let mut seen = Vec::new();
+    let length = memory.follow(0, |first, hashes| seen.push((first, hashes.to_vec())));
+    memory.announce(4, &[]);
+    memory.announce(2, &[12]);
+    assert_eq!(memory.follow(length, |first, hashes| seen.push((first, hashes.to_vec()))), 3);
+    assert_eq!(seen, [(1, vec![10, 11]), (4, vec![]), (2, vec![12])]);
+}

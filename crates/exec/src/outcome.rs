@@ -99,8 +99,8 @@ pub enum AccessListUse {
     Ignore,
     /// Make it: [`BlockOutcome::access_list`].
     Produce,
-    /// The block came with one: stop with an error if execution produces another. Several threads execute all transactions of
-    /// such a block at once, on the states that the list tells, if the fork is Cancun or later and every transaction must be
+    /// The block came with one: stop with an error if execution produces another. All transactions of such a block are
+    /// executed at once, on the states that the list tells, if the fork is Cancun or later and every transaction must be
     /// included.
     Given(Arc<BlockAccessList>),
 }

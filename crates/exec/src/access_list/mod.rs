@@ -4,7 +4,7 @@
 //! happens after n transactions. A change holds the value afterwards. Whoever has a block's list can therefore read the
 //! state before any of its transactions from the list and the parent's state alone ([`GivenState`]), and execute them all
 //! at once; that the list is true follows by induction, when each of them leaves what the list says it leaves.
-//! [`execute`](crate::execute) does that with several threads ([`AccessListUse::Given`](crate::AccessListUse::Given)).
+//! [`execute`](crate::execute) does that ([`AccessListUse::Given`](crate::AccessListUse::Given)).
 //!
 //! # What is listed
 //!

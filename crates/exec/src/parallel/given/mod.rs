@@ -90,8 +90,7 @@ pub(crate) fn list<'a>(
 ) -> Option<&'a BlockAccessList> {
     let AccessListUse::Given(list) = &config.access_list else { return None };
     let serves = block.fork >= Fork::Cancun
-        && config.threads.get() > 1
-        && transactions.len() > 1
+        && !transactions.is_empty()
         && config.on_invalid == OnInvalid::Fail
         && !config.per_transaction_changes;
     serves.then_some(list)

@@ -23,6 +23,9 @@ use crate::{
     tests::{MINER, SENDER, TestState, block, call, state, transaction, with_system_contracts},
 };
 
+/// Stands for execution in order, without use of the list; threads are as many as there are transactions at most.
+const IN_ORDER: usize = 1_000;
+
 const UNKNOWN: Address = Address::repeat_byte(0x66);
 
 struct Sample {
@@ -73,12 +76,13 @@ impl Sample {
         list: &BlockAccessList,
     ) -> Result<BlockOutcome, ExecError<std::convert::Infallible>> {
         let config = config(threads, AccessListUse::Given(Arc::new(list.clone())));
+        let config = Config { per_transaction_changes: threads == IN_ORDER, ..config };
         execute(&self.block, &self.transactions, &self.state, &config)
     }
 
     /// Checks that a list is refused by threads, and that the error is what sequential execution says.
     fn assert_refused(&self, list: &BlockAccessList, threads: usize, what: &str) {
-        let expected = self.given(1, list).expect_err(what);
+        let expected = self.given(IN_ORDER, list).expect_err(what);
         let config = config(threads, AccessListUse::Given(Arc::new(list.clone())));
         if !matches!(expected, ExecError::AccessListForm(_)) {
             let alone = given::execute(&self.block, &self.transactions, &self.state, &config, list);
@@ -103,8 +107,8 @@ fn assert_same(outcome: BlockOutcome, expected: BlockOutcome, threads: usize) {
 fn a_block_executed_from_its_list_does_what_it_does_in_order() {
     for seed in 0..128 {
         let sample = Sample::random(seed);
-        for threads in 2..=8 {
-            let expected = sample.given(1, &sample.list).unwrap();
+        for threads in 1..=8 {
+            let expected = sample.given(IN_ORDER, &sample.list).unwrap();
             assert_same(sample.given(threads, &sample.list).unwrap(), expected, threads);
         }
     }
@@ -126,7 +130,7 @@ fn threads_produce_the_list_that_is_produced_in_order() {
 fn requests_come_out_of_the_state_that_the_list_ends_with() {
     let sample = Sample::with_requests();
     for threads in 2..=4 {
-        let expected = sample.given(1, &sample.list).unwrap();
+        let expected = sample.given(IN_ORDER, &sample.list).unwrap();
         assert!(!expected.requests.is_empty());
         assert_same(sample.given(threads, &sample.list).unwrap(), expected, threads);
     }
@@ -260,12 +264,12 @@ fn a_list_with_one_thing_false_is_refused_as_it_is_in_order() {
     for seed in 0..3 {
         let sample = Sample::random(seed);
         for (number, (what, list)) in falsified(&sample.list).into_iter().enumerate() {
-            sample.assert_refused(&list, 2 + number % 7, &format!("{seed}: {what}"));
+            sample.assert_refused(&list, 1 + number % 8, &format!("{seed}: {what}"));
         }
     }
     let sample = Sample::with_requests();
     for (number, (what, list)) in falsified(&sample.list).into_iter().enumerate() {
-        sample.assert_refused(&list, 2 + number % 7, &what);
+        sample.assert_refused(&list, 1 + number % 8, &what);
     }
 }
 
@@ -289,7 +293,7 @@ fn a_block_that_cannot_be_executed_is_refused_as_it_is_in_order() {
 fn what_threads_cannot_do_is_done_in_order() {
     let sample = Sample::random(9);
     let list = AccessListUse::Given(Arc::new(sample.list.clone()));
-    let expected = sample.given(1, &sample.list).unwrap();
+    let expected = sample.given(IN_ORDER, &sample.list).unwrap();
     let skipping = Config { on_invalid: OnInvalid::Skip, ..config(4, list.clone()) };
     let by_transaction = Config { per_transaction_changes: true, ..config(4, list) };
     for config in [skipping, by_transaction] {

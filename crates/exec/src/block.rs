@@ -33,7 +33,8 @@ pub(crate) type BlockEvm<'a, S> = MainnetEvm<MainnetContext<Overlay<'a, S>>>;
 /// Wei in a gwei, the unit of withdrawals.
 const GWEI: u64 = 1_000_000_000;
 
-/// Executes `transactions` in order on top of `state`, with the system calls, withdrawals and rewards that `block` asks for.
+/// Executes `transactions` on top of `state`, with the system calls, withdrawals and rewards that `block` asks for. The
+/// outcome is that of one transaction after the other, whatever [`Config::threads`] says; only its statistics may differ.
 ///
 /// `state` answers `block_hash_ref` for the last 256 heights.
 ///

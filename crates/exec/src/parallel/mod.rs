@@ -1,4 +1,4 @@
-//! Parallel execution of a block: the outcome of sequential execution, with several threads and not slower.
+//! Parallel execution of a block: several threads, and the outcome of one.
 //!
 //! # The idea
 //!
@@ -187,10 +187,10 @@
 //! # What is executed sequentially
 //!
 //! Blocks whose transactions' changes are wanted one by one
-//! ([`Config::per_transaction_changes`](crate::Config::per_transaction_changes)): before Byzantium every receipt holds
-//! a state root. And blocks that carry an access list which cannot be used (before Cancun, one thread, one transaction,
-//! or transactions may be left out) or is false. What a block does before and after its transactions is executed by the
-//! caller's thread.
+//! ([`Config::per_transaction_changes`](crate::Config::per_transaction_changes)): before Byzantium every receipt holds a
+//! state root. Blocks that carry an access list which cannot be used (before Cancun, or transactions may be left out)
+//! or is false. Blocks of which a worker panicked. What a block does before and after its transactions is executed by
+//! the caller's thread.
 //!
 //! # Departures
 //!

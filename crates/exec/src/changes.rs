@@ -13,7 +13,7 @@ use braid_types::{
     changes::{AccountChange, AccountState},
 };
 
-/// See the [module](self).
+/// Everything that a block changed, in absolute values and in no order.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// Accounts that changed, each once.

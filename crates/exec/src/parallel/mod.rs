@@ -130,8 +130,8 @@
 //!
 //! # When speculation does not pay
 //!
-//! - *Pauses.* When most of a run had to be executed again, and that happens again, and that repeatedly, speculation
-//!   pauses, each time twice as long. A block that cannot be executed in parallel thus is executed by one worker, with
+//! - *Pauses.* After several runs in a row of which most had to be executed again, speculation pauses, and with every
+//!   further failure for twice as long. A block that cannot be executed in parallel thus is executed by one worker, with
 //!   few interruptions. A lesson learned ends the pause.
 //! - *Taking over.* If the run at the frontier is still being executed elsewhere, the committer leaves, to speculate
 //!   elsewhere itself; but after a failure it does not wait. It cancels the run, checks what the other has done of it,
@@ -181,7 +181,7 @@
 //! uses often, for the counter of references would travel between cores ([`codes`]); slots of the base state that it
 //! read; inputs of 64 bytes that it hashed, and blooms of topics ([`hashes`], [`keccak`]). Threads and large buffers
 //! outlive the block ([`crew`]); nothing that was learned does. At the end the changes are gathered by all threads and
-//! are not sorted ([`Changes`](crate::Changes)): a location that was written once, by a transaction that saw the base
+//! are not sorted ([`Changes`]): a location that was written once, by a transaction that saw the base
 //! state, need not even be compared with it.
 //!
 //! # What is executed sequentially

@@ -105,6 +105,9 @@ impl HeatMap {
         }
         for &SlotAccess { address, slot, .. } in accesses {
             let Some(SlotHeat::Serial { conflicts }) = self.slots.get(&(address, slot)) else { continue };
+            if self.chains.foresees(index, address, slot) {
+                continue;
+            }
             let breadth = if *conflicts < MANY_CONFLICTS { Breadth::SameArguments } else { Breadth::SameFunction };
             self.has_news |= self.chains.learn(transactions, Lesson { index, address, slot, breadth });
         }

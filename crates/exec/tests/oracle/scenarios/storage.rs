@@ -50,13 +50,12 @@ fn a_counter_tells_its_value_in_data_and_topics() {
     let mut stage = Stage::new(Fork::London);
     stage.deploy(CONTRACT, &tell, 5);
     stage.all_call(8, CONTRACT, 0, |_| number(3));
-    let ended = stage.run();
+    let ended = stage.run_until_patched();
     for (at, receipt) in ended.done.receipts.iter().enumerate() {
         let log = &receipt.logs()[0].data;
         let value = U256::from(5 + 3 * (at + 1));
         assert_eq!((log.topics()[1], log.data.to_vec()), (value.into(), value.to_be_bytes::<32>().to_vec()));
     }
-    assert!(ended.statistics.deltas > 0, "{:?}", ended.statistics);
 }
 
 #[test]
@@ -130,9 +129,8 @@ fn a_token_pays_one_recipient() {
     let slot = balance_slot(NOBODY);
     stage.world.accounts.get_mut(&CONTRACT).unwrap().storage.insert(slot, U256::from(1));
     stage.all_call(8, CONTRACT, 0, |at| vec![word(NOBODY), U256::from(at + 1)]);
-    let ended = stage.run();
+    let ended = stage.run_until_patched();
     assert_eq!(ended.world.accounts[&CONTRACT].storage[&slot], U256::from(1 + 64 * 65 / 2));
-    assert!(ended.statistics.deltas > 0, "{:?}", ended.statistics);
 }
 
 #[test]

@@ -91,6 +91,20 @@ fn wrong_blockchain_tests_are_reported_one_by_one() {
 }
 
 #[test]
+fn several_threads_inside_a_block_change_nothing() {
+    for (command, path) in
+        [("statetest", "state"), ("statetest", "state-failing"), ("blocktest", "chain"), ("blocktest", "chain-failing")]
+    {
+        let alone = braid(&[command, "--verbose", &fixture(path)]);
+        let together = braid(&[command, "--verbose", "--block-threads", "2", &fixture(path)]);
+        assert_eq!(stdout(&together), stdout(&alone), "{command} {path}");
+        assert_eq!(together.status.code(), alone.status.code(), "{command} {path}");
+    }
+    let none = braid(&["blocktest", "--block-threads", "0", &fixture("chain")]);
+    assert_eq!(none.status.code(), Some(2), "{}", stderr(&none));
+}
+
+#[test]
 fn recorded_blocks_are_replayed() {
     expect("replay", &fixture("replay"), "1 passed, 0 failed, 0 skipped");
     let text = expect("replay", &fixture("replay-failing"), "0 passed, 4 failed, 0 skipped");

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    num::NonZeroUsize,
     process::ExitCode,
     sync::Arc,
 };
@@ -24,7 +23,7 @@ use super::{
     fixture::{self, Accounts},
     network,
     report::{Case, Verdict},
-    suite::{self, SuiteArgs, guarded},
+    suite::{self, SuiteArgs, ThreadArgs, check_no_fallback, guarded},
 };
 use crate::transfer::codec;
 
@@ -39,9 +38,8 @@ pub(crate) struct BlocktestArgs {
     /// Run the cases of this network alone, by the suite's name (for example Cancun)
     #[arg(long)]
     fork: Option<String>,
-    /// Files to run at once [default: all cores]
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    threads: ThreadArgs,
 }
 
 /// Runs the command.
@@ -49,9 +47,9 @@ pub(crate) struct BlocktestArgs {
 /// # Errors
 /// If threads cannot be started or the report cannot be printed.
 pub(crate) fn run(args: &BlocktestArgs) -> eyre::Result<ExitCode> {
-    let threads = suite::threads_or_all(args.threads);
-    suite::run(&args.suite, ".json", threads, |_, content| {
-        fixture::judge_cases(content, |name, fixture| judge(name, fixture, args.fork.as_deref()))
+    let config = args.threads.config();
+    suite::run(&args.suite, ".json", args.threads.files(), |_, content| {
+        fixture::judge_cases(content, |name, fixture| judge(name, fixture, args.fork.as_deref(), &config))
     })
 }
 
@@ -92,22 +90,22 @@ impl BlockFixture {
     }
 }
 
-fn judge(name: &str, fixture: &Fixture, only: Option<&str>) -> Vec<Case> {
+fn judge(name: &str, fixture: &Fixture, only: Option<&str>, config: &Config) -> Vec<Case> {
     if only.is_some_and(|only| !only.eq_ignore_ascii_case(&fixture.network)) {
         return Vec::new();
     }
     let verdict = match network::spec_named(&fixture.network) {
-        Some(spec) => guarded(|| check(fixture, &spec)).into(),
+        Some(spec) => guarded(|| check(fixture, &spec, config)).into(),
         None => Verdict::Skipped(format!("network {} is not supported", fixture.network)),
     };
     vec![Case::new(name, verdict)]
 }
 
-fn check(fixture: &Fixture, spec: &ChainSpec) -> Result<(), String> {
+fn check(fixture: &Fixture, spec: &ChainSpec, config: &Config) -> Result<(), String> {
     let mut tree = Tree::new(fixture)?;
     for (index, block) in fixture.blocks.iter().enumerate() {
         let number = index + 1;
-        match (tree.insert(&block.rlp, spec), block.exception()) {
+        match (tree.insert(&block.rlp, spec, config), block.exception()) {
             (Ok(_), Some(exception)) => return Err(format!("block {number} was accepted; expected {exception}")),
             (Err(reason), None) => return Err(format!("block {number} was refused: {reason}")),
             (Ok(hash), None) => check_hash(number, hash, block)?,
@@ -214,12 +212,13 @@ impl Tree {
     }
 
     /// Adds a block wherever its parent is; returns its hash.
-    fn insert(&mut self, rlp: &[u8], spec: &ChainSpec) -> Result<B256, String> {
+    fn insert(&mut self, rlp: &[u8], spec: &ChainSpec, config: &Config) -> Result<B256, String> {
         let block = codec::decode(rlp).map_err(|error| error.to_string())?;
         let parent_hash = block.header.parent_hash;
         let parent = self.nodes.get(&parent_hash).ok_or_else(|| format!("unknown parent {parent_hash}"))?;
         let ancestors: Arc<dyn Ancestors> = Arc::clone(&parent.line) as Arc<dyn Ancestors>;
-        let processed = process(&parent.block, block, spec, &ancestors, &Config::default()).map_err(chain_of_causes)?;
+        let processed = process(&parent.block, block, spec, &ancestors, config).map_err(chain_of_causes)?;
+        check_no_fallback(&processed.statistics)?;
         let executed = processed.executed;
         let (hash, header) = (executed.hash, executed.block.header.clone());
         let link = Link { hash, header: header.clone(), ommers: executed.block.ommers.clone() };

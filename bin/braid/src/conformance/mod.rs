@@ -2,10 +2,12 @@
 //! the JSON-RPC conformance suite. Nothing here is mocked: they drive the same parts as the node.
 //!
 //! Reading order: [`suite`] (files, threads), [`report`] (what is printed), [`fixture`] and [`network`] (the suites'
-//! JSON and names), then one module for each command.
+//! JSON and names), then one module for each command; [`company`] is [`statetest`]'s
+//! way to several threads.
 
 mod access_lists;
 mod blocktest;
+mod company;
 mod fixture;
 mod network;
 mod replay;

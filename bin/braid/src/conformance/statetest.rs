@@ -3,15 +3,18 @@
 //!
 //! As the suite defines it, the transaction runs without the rest of a block: no system calls, withdrawals or
 //! rewards; but the fee recipient is touched.
+//!
+//! Several threads need a block: until Cancun, whose blocks need no contracts that fixtures lack, they are given the
+//! transaction with others around it, which must make no difference (see [`company`](super::company)).
 
-use std::{collections::BTreeMap, num::NonZeroUsize, process::ExitCode, sync::Arc};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
 use alloy_consensus::{
     SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip7702, TxLegacy, transaction::Recovered,
 };
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
-use braid_exec::{BlockContext, ExecError, execute_alone};
+use braid_exec::{BlockContext, Config, ExecError, execute_alone};
 use braid_state::State;
 use braid_types::{AccountChange, ChainSpec, Fork, RecoveredTx, StateChanges, Transaction, changes::AccountState};
 use clap::Args;
@@ -19,10 +22,11 @@ use secp256k1::{PublicKey, Secp256k1, SecretKey};
 use serde::Deserialize;
 
 use super::{
+    company::execute_in_company,
     fixture::{self, Accounts, Quantity},
     network,
     report::{Case, Verdict},
-    suite::{self, SuiteArgs, guarded},
+    suite::{self, SuiteArgs, ThreadArgs, guarded},
 };
 
 /// Arguments of `braid statetest`.
@@ -33,9 +37,8 @@ pub(crate) struct StatetestArgs {
     /// Run the cases of this fork alone, by the suite's name (for example Cancun)
     #[arg(long)]
     fork: Option<String>,
-    /// Files to run at once [default: all cores]
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    threads: ThreadArgs,
 }
 
 /// Runs the command.
@@ -43,9 +46,9 @@ pub(crate) struct StatetestArgs {
 /// # Errors
 /// If threads cannot be started or the report cannot be printed.
 pub(crate) fn run(args: &StatetestArgs) -> eyre::Result<ExitCode> {
-    let threads = suite::threads_or_all(args.threads);
-    suite::run(&args.suite, ".json", threads, |_, content| {
-        fixture::judge_cases(content, |name, fixture| judge(name, fixture, args.fork.as_deref()))
+    let config = args.threads.config();
+    suite::run(&args.suite, ".json", args.threads.files(), |_, content| {
+        fixture::judge_cases(content, |name, fixture| judge(name, fixture, args.fork.as_deref(), &config))
     })
 }
 
@@ -121,7 +124,7 @@ struct Indexes {
     value: usize,
 }
 
-fn judge(name: &str, fixture: &Fixture, only: Option<&str>) -> Vec<Case> {
+fn judge(name: &str, fixture: &Fixture, only: Option<&str>, config: &Config) -> Vec<Case> {
     let mut cases = Vec::new();
     let wanted = fixture.post.iter().filter(|(fork, _)| only.is_none_or(|only| only.eq_ignore_ascii_case(fork)));
     // One pre-state serves every case: applying changes shares what stays the same.
@@ -134,7 +137,7 @@ fn judge(name: &str, fixture: &Fixture, only: Option<&str>) -> Vec<Case> {
                 cases.push(Case::new(name, Verdict::Skipped(format!("fork {fork_name} is not supported"))));
                 continue;
             };
-            let verdict = guarded(|| check(fixture, pre.as_ref().map_err(Clone::clone)?, fork, expected));
+            let verdict = guarded(|| check(fixture, pre.as_ref().map_err(Clone::clone)?, fork, expected, config));
             cases.push(Case::new(name, verdict));
         }
     }
@@ -149,10 +152,10 @@ struct Outcome {
     invalid: Option<String>,
 }
 
-fn check(fixture: &Fixture, pre: &State, fork: Fork, expected: &Expected) -> Result<(), String> {
+fn check(fixture: &Fixture, pre: &State, fork: Fork, expected: &Expected, config: &Config) -> Result<(), String> {
     let block = fixture.env.block(fork)?;
     let outcome = match fixture.transaction.at(expected.indexes)? {
-        Ok(transaction) => execute(&block, &transaction, pre)?,
+        Ok(transaction) => execute(&block, &transaction, pre, config)?,
         Err(reason) => refused(&block, pre, reason),
     };
     match (&expected.expect_exception, &outcome.invalid) {
@@ -169,10 +172,16 @@ fn check(fixture: &Fixture, pre: &State, fork: Fork, expected: &Expected) -> Res
     Ok(())
 }
 
-fn execute(block: &BlockContext, transaction: &RecoveredTx, pre: &State) -> Result<Outcome, String> {
+fn execute(block: &BlockContext, transaction: &RecoveredTx, pre: &State, config: &Config) -> Result<Outcome, String> {
     // The suite's BLOCKHASH: no chain stands behind these blocks.
     let view = fixture::view(pre.clone(), |height| Some(keccak256(height.to_string())));
-    match execute_alone(block, transaction, &view) {
+    let done = if config.threads.get() > 1 && block.fork < Fork::Prague {
+        let nonce = pre.account(transaction.signer()).unwrap_or_default().nonce;
+        execute_in_company(block, transaction, nonce, &view, config)
+    } else {
+        execute_alone(block, transaction, &view)
+    };
+    match done {
         Ok((receipt, changes)) => {
             let logs = keccak256(alloy_rlp::encode(receipt.logs().to_vec()));
             Ok(Outcome { root: pre.apply(&changes).root(), logs, invalid: None })

@@ -14,6 +14,7 @@ use std::{
     thread,
 };
 
+use braid_exec::{Config, Statistics};
 use clap::Args;
 use eyre::WrapErr as _;
 use parking_lot::Mutex;
@@ -51,9 +52,35 @@ impl SuiteArgs {
     }
 }
 
-/// All cores, or as many threads as were asked for.
-pub(crate) fn threads_or_all(threads: Option<NonZeroUsize>) -> NonZeroUsize {
-    threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+/// Arguments of the commands that run files side by side.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ThreadArgs {
+    /// Files to run at once [default: all cores]
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Worker threads inside each block; --threads runs files side by side [default: 1]
+    #[arg(long, default_value = "1", hide_default_value = true)]
+    block_threads: NonZeroUsize,
+}
+
+impl ThreadArgs {
+    /// All cores, or as many files at once as were asked for.
+    pub(crate) fn files(&self) -> NonZeroUsize {
+        self.threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// How blocks are executed.
+    pub(crate) fn config(&self) -> Config {
+        Config { threads: self.block_threads, ..Config::default() }
+    }
+}
+
+/// A block that several threads began and one had to finish shows a defect, even if its outcome is right.
+///
+/// # Errors
+/// If that happened.
+pub(crate) fn check_no_fallback(statistics: &Statistics) -> Result<(), String> {
+    if statistics.fallbacks > 0 { Err("the threads gave up".to_owned()) } else { Ok(()) }
 }
 
 /// Judges every fixture file whose name ends in `extension`, prints the report, and says how to exit.

@@ -61,7 +61,7 @@ pub fn access_list(bytes: &[u8]) {
     for account in &list {
         let info = given.account(account.address, after);
         assert_eq!((info.balance, info.nonce), (account.balance_post_state(), account.nonce_post_state()));
-        assert_eq!(info.code.map(|code| code.hash_slow()), account.code_hash_post_state());
+        assert_eq!(info.code_hash, account.code_hash_post_state());
         for (slot, value) in account.storage_post_states() {
             assert_eq!(given.slot(account.address, slot, after), Some(value));
         }

@@ -1,3 +1,5 @@
+//! The memory by itself, and what becomes of a block whose parallel execution breaks down.
+
 use std::{
     num::NonZeroUsize,
     sync::atomic::{AtomicBool, Ordering},

@@ -286,7 +286,8 @@ fn load<'m, S: DatabaseRef>(
     }
 }
 
-fn account_state(info: &AccountInfo) -> AccountState {
+/// What of an account the state keeps, its storage apart.
+pub(crate) fn account_state(info: &AccountInfo) -> AccountState {
     AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
 }
 

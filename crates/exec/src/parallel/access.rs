@@ -14,7 +14,10 @@ use revm::{
     state::{Account, AccountInfo, EvmState},
 };
 
-use crate::symbolic::{LogPatch, TrackedSlot, Tracker};
+use crate::{
+    overlay::account_state,
+    symbolic::{LogPatch, TrackedSlot, Tracker},
+};
 
 use super::{
     memory::{AccountWrite, Certainty, SlotWrite, Version, account_hash, slot_hash},
@@ -151,10 +154,10 @@ impl Accesses {
     ) {
         let hash = account_hash(&address);
         let original = account.original_info();
-        let seen = (!account.is_loaded_as_not_existing()).then(|| state(&original));
+        let seen = (!account.is_loaded_as_not_existing()).then(|| account_state(&original));
         let (is_touched, is_created) = (account.is_touched(), account.is_created());
         let is_removed = is_touched && (account.is_selfdestructed() || (removes_empty && account.is_empty()));
-        let left = if is_touched { (!is_removed).then(|| state(&account.info)) } else { seen };
+        let left = if is_touched { (!is_removed).then(|| account_state(&account.info)) } else { seen };
         let clears_storage = is_touched && (is_removed || is_created) && seen.is_some();
         let is_changed = left != seen || clears_storage;
         let is_sender = address == sender.address;
@@ -314,10 +317,6 @@ pub(crate) fn withdraw<S: revm::DatabaseRef>(
             hashes.push(short(access.hash));
         }
     }
-}
-
-fn state(info: &AccountInfo) -> AccountState {
-    AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
 }
 
 fn is_empty(state: &AccountState) -> bool {

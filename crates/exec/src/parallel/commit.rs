@@ -11,6 +11,7 @@ use revm::DatabaseRef;
 
 use super::{
     access::{AccessRange, Accesses, AccountAccess, SlotAccess, withdraw},
+    base_account,
     heat::HeatMap,
     memory::{AccountWrite, Certainty, Version, account_hash},
     record::Committed,
@@ -408,7 +409,8 @@ impl<E: std::error::Error> Committer<E> {
         } else {
             match shared.memory.account(&access.address, access.hash, version) {
                 Some(now) => now,
-                None => base_account(shared.state, access)?,
+                None if access.is_from_base => access.seen,
+                None => base_account(shared.state, access.address)?,
             }
         };
         Ok((now != access.seen).then_some(now))
@@ -491,13 +493,4 @@ impl<E: std::error::Error> Committer<E> {
         }
         Ok(())
     }
-}
-
-/// What the base state says of an account.
-fn base_account<S: DatabaseRef>(state: &S, access: &AccountAccess) -> Result<Option<AccountState>, S::Error> {
-    if access.is_from_base {
-        return Ok(access.seen);
-    }
-    let info = state.basic_ref(access.address)?;
-    Ok(info.map(|info| AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }))
 }

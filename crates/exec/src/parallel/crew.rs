@@ -9,26 +9,34 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use alloy_primitives::{Address, U256};
 use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{
-    hashes::Hashes,
-    view::{CACHED_SLOTS, CachedSlot},
-};
+use super::hashes::Hashes;
 
+/// Slots of the base state that a worker keeps: 170 KB, which fits a core's second-level cache.
+const CACHED_SLOTS: usize = 2_048;
 /// Buffers that are kept for later blocks; more are dropped.
 const MAX_KEPT: usize = 64;
 
 static POOLS: LazyLock<Mutex<BTreeMap<usize, Arc<ThreadPool>>>> = LazyLock::new(Mutex::default);
 static KEPT: LazyLock<Mutex<Vec<Buffers>>> = LazyLock::new(Mutex::default);
 
+/// A slot of the base state.
+#[derive(Clone, Copy, Debug)]
+struct CachedSlot {
+    address: Address,
+    slot: U256,
+    value: U256,
+}
+
 /// A worker's larger buffers.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     pub(crate) hashes: Hashes,
     /// Slots of the base state, each at the place that its hash names.
-    pub(crate) slots: Box<[Option<CachedSlot>]>,
+    slots: Box<[Option<CachedSlot>]>,
 }
 
 impl Buffers {
@@ -40,6 +48,27 @@ impl Buffers {
         kept.hashes.clear();
         kept.slots.fill(None);
         kept
+    }
+
+    /// A slot of the base state, read unless it is kept. `hash` is that of its location.
+    pub(crate) fn slot<E>(
+        &mut self,
+        address: Address,
+        slot: U256,
+        hash: u64,
+        read: impl FnOnce() -> Result<U256, E>,
+    ) -> Result<U256, E> {
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits choose")]
+        let cached = &mut self.slots[hash as usize % CACHED_SLOTS];
+        if let Some(known) = cached
+            && known.slot == slot
+            && known.address == address
+        {
+            return Ok(known.value);
+        }
+        let value = read()?;
+        *cached = Some(CachedSlot { address, slot, value });
+        Ok(value)
     }
 
     /// Keeps buffers for later.

@@ -268,7 +268,7 @@ use crate::{
     dao,
     evm::new_evm,
     outcome::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError},
-    overlay::Overlay,
+    overlay::{Overlay, account_state},
     system,
 };
 
@@ -321,7 +321,6 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
     }
     let mut outcome = committer.outcome;
     outcome.statistics.contended = committer.heat.tally.worst();
-    let threads = config.threads.get().min(transactions.len()).max(1);
     outcome.statistics.threads = u64::try_from(threads).unwrap_or(u64::MAX);
     finish(block, state, &memory, total, committer.beneficiary, committer.recorder, &mut outcome)?;
     outcome.changes = collect(&memory, state, config.threads.get(), owners).map_err(ExecError::State)?;
@@ -411,8 +410,7 @@ fn account<S: DatabaseRef>(
 }
 
 fn base_account<S: DatabaseRef>(state: &S, address: Address) -> Result<Option<AccountState>, S::Error> {
-    let info = state.basic_ref(address)?;
-    Ok(info.map(|info| AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }))
+    Ok(state.basic_ref(address)?.as_ref().map(account_state))
 }
 
 /// Entries of the memory below which one thread collects them all.

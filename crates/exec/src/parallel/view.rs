@@ -19,9 +19,6 @@ use super::{
 };
 use crate::eip7610;
 
-/// Slots of the base state that a worker keeps: 170 KB, which fits a core's second-level cache.
-pub(crate) const CACHED_SLOTS: usize = 2_048;
-
 /// What a transaction learned about an account's balance, beyond passing it on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Observed {
@@ -57,14 +54,6 @@ pub(crate) struct View<'a, S> {
     pub(crate) has_guessed_nonce: bool,
     /// Whether the transaction tried to create a contract: then nonces matter.
     pub(crate) creates: bool,
-}
-
-/// A slot of the base state.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CachedSlot {
-    address: Address,
-    slot: U256,
-    value: U256,
 }
 
 impl<'a, S: DatabaseRef> View<'a, S> {
@@ -215,17 +204,7 @@ impl<S: DatabaseRef> Database for View<'_, S> {
         {
             return Ok(value);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits choose")]
-        let cached = &mut self.buffers.slots[hash as usize % CACHED_SLOTS];
-        if let Some(known) = cached
-            && known.slot == slot
-            && known.address == address
-        {
-            return Ok(known.value);
-        }
-        let value = self.base.storage_ref(address, slot)?;
-        *cached = Some(CachedSlot { address, slot, value });
-        Ok(value)
+        self.buffers.slot(address, slot, hash, || self.base.storage_ref(address, slot))
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, S::Error> {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use alloy_eips::eip7928::{AccountChanges, BlockAccessIndex, BlockAccessList};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use braid_types::changes::AccountState;
-use revm::{DatabaseRef, primitives::KECCAK_EMPTY, state::AccountInfo};
+use revm::{DatabaseRef, primitives::KECCAK_EMPTY};
 
 use super::check::{Refused, refused};
 use crate::{
     access_list::GivenState,
     changes::{ChangedAccount, Changes},
+    overlay::account_state,
 };
 
 /// What some accounts of the list changed.
@@ -153,8 +154,4 @@ fn has_storage<S: DatabaseRef>(state: &S, listed: &AccountChanges) -> Result<boo
         }
     }
     Ok(false)
-}
-
-fn account_state(info: &AccountInfo) -> AccountState {
-    AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
 }

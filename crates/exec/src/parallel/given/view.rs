@@ -17,11 +17,9 @@ use crate::{
         crew::Buffers,
         hashes::Hashes,
         keccak::HasHashes,
+        memory::{account_hash, slot_hash},
     },
 };
-
-/// Slots of the base state that a worker keeps, each at the place that its number names: 80 KB.
-const CACHED_SLOTS: usize = 2_048;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -31,8 +29,6 @@ pub(crate) struct GivenView<'a, S> {
     index: BlockAccessIndex,
     /// Contracts of the base state, by their numbers.
     contracts: Box<[Option<Box<AccountInfo>>]>,
-    /// Slots of the base state, with their numbers.
-    slots: Box<[(usize, StorageValue)]>,
     codes: Codes,
     empty_code: Bytecode,
     pub(crate) buffers: Buffers,
@@ -45,7 +41,6 @@ impl<'a, S: DatabaseRef> GivenView<'a, S> {
             given,
             index: BlockAccessIndex::PRE_EXECUTION,
             contracts: vec![None; given.accounts()].into(),
-            slots: vec![(usize::MAX, StorageValue::ZERO); CACHED_SLOTS].into(),
             codes: Codes::default(),
             empty_code: private_copy(&Bytecode::default()),
             buffers: Buffers::take(),
@@ -97,11 +92,8 @@ impl<S: DatabaseRef> Database for GivenView<'_, S> {
         if let Some(value) = value_before(self.given.slot_changes(account, number), self.index) {
             return Ok(value);
         }
-        let cached = &mut self.slots[number % CACHED_SLOTS];
-        if cached.0 != number {
-            *cached = (number, self.base.storage_ref(address, slot)?);
-        }
-        Ok(cached.1)
+        let hash = slot_hash(account_hash(&address), &slot);
+        self.buffers.slot(address, slot, hash, || self.base.storage_ref(address, slot))
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, S::Error> {

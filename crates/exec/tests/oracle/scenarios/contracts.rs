@@ -202,15 +202,21 @@ fn nonces_of_contracts_that_create_are_kept() {
     assert_eq!(ended.slot(CONTRACT, 0), word(CONTRACT.create(24)));
 }
 
+/// A block whose first sender creates, with its fourth transaction, where there is storage already.
+fn occupied_stage(is_fee_recipient: bool) -> (Stage, Address) {
+    let mut stage = Stage::new(Fork::London);
+    let occupied = stage.sender(0).create(3);
+    stage.world.set(occupied, 0, U256::from(7));
+    if is_fee_recipient {
+        stage.block.beneficiary = occupied;
+    }
+    (stage, occupied)
+}
+
 #[test]
 fn no_contract_is_created_over_storage() {
     for is_fee_recipient in [false, true] {
-        let mut stage = Stage::new(Fork::London);
-        let occupied = stage.sender(0).create(3);
-        stage.world.set(occupied, 0, U256::from(7));
-        if is_fee_recipient {
-            stage.block.beneficiary = occupied;
-        }
+        let (mut stage, occupied) = occupied_stage(is_fee_recipient);
         for number in 0..4 {
             stage.create(0, &creation(&code(), &killable()));
             (1..8).for_each(|sender| stage.call(sender, occupied, 1 + number, &[LIVE]));
@@ -223,12 +229,7 @@ fn no_contract_is_created_over_storage() {
 #[test]
 fn storage_that_goes_makes_room_for_a_contract() {
     for is_fee_recipient in [false, true] {
-        let mut stage = Stage::new(Fork::London);
-        let occupied = stage.sender(0).create(3);
-        stage.world.set(occupied, 0, U256::from(7));
-        if is_fee_recipient {
-            stage.block.beneficiary = occupied;
-        }
+        let (mut stage, occupied) = occupied_stage(is_fee_recipient);
         for number in 0..4 {
             stage.create(0, &creation(&code(), &killable()));
             // The first call, of no value, removes the account, since it is empty; if no fee comes before.

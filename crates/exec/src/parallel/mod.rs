@@ -161,7 +161,7 @@
 //! | lessons of a block; words of input looked at | `MAX_LESSONS`, `MAX_WORDS` in [`predict`] |
 //! | conditions on a tracked slot | `MAX_INTERVALS` in `symbolic::slot` |
 //! | balances that are sums | `LARGEST_SUMMED` in [`access`] |
-//! | base slots and hashes that a worker remembers | `CACHED_SLOTS` in [`view`], `PAIRS` and `WORDS` in [`hashes`] |
+//! | base slots and hashes that a worker remembers | `CACHED_SLOTS` in [`crew`], `PAIRS` and `WORDS` in [`hashes`] |
 //! | buffers kept between blocks | `MAX_KEPT` in [`crew`] |
 //! | contended locations that are named | `MAX_CONTENTIONS_PER_BLOCK` in `braid_types::limits` |
 //!

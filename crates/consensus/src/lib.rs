@@ -1,0 +1,1 @@
+//! Lets validators agree on blocks, through commonware.

@@ -26,7 +26,7 @@ use crate::{
 /// What the block's maker chooses.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes {
-    /// Seconds since the Unix epoch; must exceed the parent's.
+    /// Seconds since the Unix epoch; see [`ChainSpec::allows_timestamp`].
     pub timestamp: u64,
     /// Fee recipient.
     pub beneficiary: Address,
@@ -65,7 +65,7 @@ const HEADER_GROWTH_BYTES: usize = 128;
 /// The gas limit is taken as given: [`crate::process()`] elsewhere accepts the block if it is within 1/1024 of the parent's.
 ///
 /// # Errors
-/// If the time stamp is not later than the parent's, the extra data too long, a system call fails, or state cannot be
+/// If the time stamp may not follow the parent's, the extra data too long, a system call fails, or state cannot be
 /// read.
 pub fn build(
     parent: &Parent,
@@ -75,7 +75,7 @@ pub fn build(
     ancestors: &Arc<dyn Ancestors>,
     config: &Config,
 ) -> Result<Built, BlockError> {
-    if attributes.timestamp <= parent.header.timestamp {
+    if !spec.allows_timestamp(attributes.timestamp, parent.header.timestamp) {
         return Err(BlockError::Timestamp { found: attributes.timestamp, parent: parent.header.timestamp });
     }
     if attributes.extra_data.len() > 32 {

@@ -23,9 +23,10 @@ use braid_exec::{BlockContext, Config, OnInvalid, Statistics};
 use braid_pool::{Pool, PoolConfig, PoolRules};
 use braid_state::{Head, State, StateAt, Store, StoreError, StoreOptions};
 use braid_types::{
-    Block, ChainSpec, ExecutedBlock, Fork, Height, RecoveredTx, SpecError, StateChanges, changes::AccountState,
+    Block, ChainSpec, ExecutedBlock, Fork, Height, RecoveredTx, SpecError, StateChanges, TxIndex, changes::AccountState,
 };
 use parking_lot::{Mutex, RwLock};
+use revm::context::result::InvalidTransaction;
 
 use crate::{
     build::{Attributes, Built, build, next_base_fee, next_excess_blob_gas},
@@ -236,8 +237,18 @@ impl Chain {
         let ancestors = self.ancestors(head.block.height());
         let processed = process(&parent_of(&head), block, &self.spec, &ancestors, &self.config)?;
         let executed = Arc::clone(&processed.executed);
-        self.commit(processed, None, started.elapsed())?;
+        self.commit(&processed, None, started.elapsed())?;
         Ok(executed)
+    }
+
+    /// Commits a block that was executed before, which took as long as `execution`. It must stand on the head.
+    pub(crate) fn adopt(&self, processed: &Processed, execution: Duration) -> Result<(), ChainError> {
+        let _writer = self.writer.lock();
+        let parent = processed.executed.block.header.parent_hash;
+        if parent != self.head().block.hash {
+            return Err(BlockError::UnknownParent(parent).into());
+        }
+        self.commit(processed, None, execution)
     }
 
     /// Builds a block of `candidates` on the head, without committing it; for the `pending` tag.
@@ -275,7 +286,7 @@ impl Chain {
         if !wanted(&built) {
             return Ok((built, false));
         }
-        self.commit(built.processed.clone(), attributes.base_fee, started.elapsed())?;
+        self.commit(&built.processed, attributes.base_fee, started.elapsed())?;
         Ok((built, true))
     }
 
@@ -351,15 +362,31 @@ impl Chain {
     }
 
     /// Makes a processed block durable and visible. `base_fee` is the one that was set for it, if any.
-    fn commit(&self, processed: Processed, base_fee: Option<u64>, execution: Duration) -> Result<(), ChainError> {
+    fn commit(&self, processed: &Processed, base_fee: Option<u64>, execution: Duration) -> Result<(), ChainError> {
         let Processed { executed, changes, state, statistics } = processed;
         let started = now();
-        self.store.commit(Arc::clone(&executed), &changes, state)?;
+        self.store.commit(Arc::clone(executed), changes, state.clone())?;
         let timings = Timings { execution, commit: started.elapsed() };
         self.next_base_fee.lock().take_if(|next| Some(*next) == base_fee);
-        self.follow(&executed, accounts_of(&changes));
-        self.tell(&Committed { reverted: Vec::new(), added: vec![executed], statistics, timings });
+        self.follow(executed, accounts_of(changes));
+        let (added, statistics) = (vec![Arc::clone(executed)], statistics.clone());
+        self.tell(&Committed { reverted: Vec::new(), added, statistics, timings });
         Ok(())
+    }
+
+    /// Takes those of `candidates` out of the pool that were left out of a block for a reason that lasts.
+    pub(crate) fn drop_invalid(&self, candidates: &[RecoveredTx], skipped: &[(TxIndex, InvalidTransaction)]) {
+        let invalid: Vec<_> = skipped.iter().filter(|(_, reason)| is_final(reason)).collect();
+        if invalid.is_empty() {
+            return;
+        }
+        let mut pool = self.pool.lock();
+        for (index, reason) in invalid {
+            let Some(transaction) = candidates.get(index.0 as usize) else { continue };
+            let hash = *transaction.tx_hash();
+            tracing::debug!(%hash, %reason, "dropped a transaction that cannot be included");
+            pool.remove(hash);
+        }
     }
 
     /// Lets the pool follow the head.
@@ -434,7 +461,7 @@ fn check_system_contracts(genesis: &Block, state: &State, spec: &ChainSpec) -> R
     }
 }
 
-fn parent_of(head: &Head) -> Parent {
+pub(crate) fn parent_of(head: &Head) -> Parent {
     Parent {
         header: head.block.block.header.clone(),
         hash: head.block.hash,
@@ -446,7 +473,8 @@ fn parent_of(head: &Head) -> Parent {
 /// What the block after `parent` will demand. Its time is not known yet; the earliest possible one decides the fork.
 fn rules_after(parent: &ExecutedBlock, gas_limit: u64, base_fee: Option<u64>, spec: &ChainSpec) -> PoolRules {
     let header: &Header = &parent.block.header;
-    let timestamp = header.timestamp.saturating_add(1);
+    let is_shared = spec.allows_timestamp(header.timestamp, header.timestamp);
+    let timestamp = header.timestamp.saturating_add(u64::from(!is_shared));
     let fork = spec.fork_at(header.number + 1, timestamp, parent.total_difficulty);
     let parent_total_difficulty = parent.total_difficulty.saturating_sub(header.difficulty);
     let parent_fork = spec.fork_at(header.number, header.timestamp, parent_total_difficulty);
@@ -463,11 +491,24 @@ fn rules_after(parent: &ExecutedBlock, gas_limit: u64, base_fee: Option<u64>, sp
     }
 }
 
+/// Whether a transaction that was left out for `reason` can be forgotten. One that only found the block full, or waits for an
+/// earlier nonce, stays.
+pub(crate) const fn is_final(reason: &InvalidTransaction) -> bool {
+    !matches!(
+        reason,
+        InvalidTransaction::CallerGasLimitMoreThanBlock
+            | InvalidTransaction::NonceTooHigh { .. }
+            | InvalidTransaction::TooManyBlobs { .. }
+            | InvalidTransaction::GasPriceLessThanBasefee
+            | InvalidTransaction::BlobGasPriceGreaterThanMax { .. }
+    )
+}
+
 fn accounts_of(changes: &StateChanges) -> impl Iterator<Item = (Address, AccountState)> + '_ {
     changes.accounts.iter().map(|(&address, change)| (address, change.account.unwrap_or_default()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "measured for operators; no decision of the chain depends on it")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -2,12 +2,13 @@
 //!
 //! Reading order: [`genesis`] (block 0), [`consensus`] (what a header must say), [`process`] (execute a block and compare
 //! it with its header), [`build`] (make the next block), [`chain`] (the handle that everyone shares), [`sequencer`] (when
-//! a lone node makes blocks).
+//! a lone node makes blocks), [`ledger`] (the door for validators).
 
 pub mod build;
 pub mod chain;
 pub mod consensus;
 pub mod genesis;
+pub mod ledger;
 pub mod process;
 pub mod sequencer;
 pub mod view;
@@ -18,6 +19,7 @@ pub use build::{Attributes, Built, build, next_base_fee, next_excess_blob_gas};
 pub use chain::{Chain, ChainError, ChainOptions, Committed, SharedPool, Timings};
 pub use consensus::BlockError;
 pub use genesis::genesis_block;
+pub use ledger::{Durable, FaultKind, Ledger, LedgerError, LedgerStatistics, ProposalLimits};
 pub use process::{Parent, Processed, process};
 pub use sequencer::{Clock, Mining, Sequencer, SequencerOptions};
 pub use view::{Ancestors, BlockView};

@@ -10,13 +10,12 @@
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
-use braid_types::{ExecutedBlock, RecoveredTx, limits};
+use braid_types::{ExecutedBlock, limits};
 use parking_lot::{Condvar, Mutex};
-use revm::context::result::InvalidTransaction;
 
 use crate::{
     build::{Attributes, Built},
-    chain::{Chain, ChainError},
+    chain::{Chain, ChainError, is_final},
 };
 
 /// Gas limits of a block's candidates add up to at most this many times the block's. Most transactions use a fraction of their
@@ -331,7 +330,7 @@ impl Inner {
         let candidate_gas = attributes.gas_limit.saturating_mul(CANDIDATE_GAS_FACTOR);
         let candidates = self.chain.pool().lock().best(candidate_gas);
         let (built, committed) = self.chain.produce_if(&attributes, &candidates, wanted)?;
-        self.drop_invalid(&candidates, &built);
+        self.chain.drop_invalid(&candidates, &built.skipped);
         if committed {
             self.settings.lock().consume(attributes.timestamp, (self.clock)());
         }
@@ -351,20 +350,6 @@ impl Inner {
             extra_data: self.extra_data.clone(),
             base_fee: self.chain.next_base_fee(),
             ..Attributes::default()
-        }
-    }
-
-    fn drop_invalid(&self, candidates: &[RecoveredTx], built: &Built) {
-        let invalid: Vec<_> = built.skipped.iter().filter(|(_, reason)| is_final(reason)).collect();
-        if invalid.is_empty() {
-            return;
-        }
-        let mut pool = self.chain.pool().lock();
-        for (index, reason) in invalid {
-            let Some(transaction) = candidates.get(index.0 as usize) else { continue };
-            let hash = *transaction.tx_hash();
-            tracing::debug!(%hash, %reason, "dropped a transaction that cannot be included");
-            pool.remove(hash);
         }
     }
 }
@@ -401,17 +386,4 @@ impl Wake {
 fn offset_ms(timestamp: u64, now_ms: u64) -> i64 {
     let wanted_ms = i64::try_from(timestamp.saturating_mul(1_000)).unwrap_or(i64::MAX);
     wanted_ms.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
-}
-
-/// Whether a transaction that was left out for `reason` can be forgotten. One that only found the block full, or waits for an
-/// earlier nonce, stays.
-const fn is_final(reason: &InvalidTransaction) -> bool {
-    !matches!(
-        reason,
-        InvalidTransaction::CallerGasLimitMoreThanBlock
-            | InvalidTransaction::NonceTooHigh { .. }
-            | InvalidTransaction::TooManyBlobs { .. }
-            | InvalidTransaction::GasPriceLessThanBasefee
-            | InvalidTransaction::BlobGasPriceGreaterThanMax { .. }
-    )
 }

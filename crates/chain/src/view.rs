@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_trie::KECCAK_EMPTY;
 use braid_exec::eip7610::mark_storage;
 use braid_state::{StateAt, StoreError};
@@ -28,6 +28,12 @@ pub trait Ancestors: Send + Sync {
     /// ommers is refused.
     fn block(&self, height: Height) -> Option<(Header, Vec<Header>)> {
         let _ = height;
+        None
+    }
+
+    /// Code that an ancestor brought and that may be on no disk yet, nor in memory any more.
+    fn code(&self, hash: B256) -> Option<Bytes> {
+        let _ = hash;
         None
     }
 }
@@ -90,7 +96,7 @@ impl DatabaseRef for BlockView {
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, ViewError> {
-        let code = self.state.code(code_hash)?;
+        let code = self.state.code(code_hash).or_else(|error| self.ancestors.code(code_hash).ok_or(error))?;
         // Before London, code might begin with 0xef01 without being a delegation (EIP-3541 came later).
         Ok(Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code)))
     }

@@ -12,7 +12,10 @@ use alloy_genesis::ChainConfig;
 use alloy_primitives::{Address, U256};
 use revm::primitives::hardfork::SpecId;
 
-use crate::block::Height;
+use crate::{
+    block::Height,
+    ordered::{CONSENSUS_KEY, ConsensusConfig, ConsensusConfigError},
+};
 
 /// The deposit contract of Ethereum's mainnet (EIP-6110), used where a genesis names none.
 pub const MAINNET_DEPOSIT_CONTRACT: Address = alloy_primitives::address!("0x00000000219ab540356cbb839cbe05303d7705fa");
@@ -131,6 +134,9 @@ pub enum SpecError {
     /// The configuration names a consensus engine other than Ethereum's.
     #[error("genesis asks for the consensus engine {0}, which this version does not run")]
     UnsupportedEngine(&'static str),
+    /// What the configuration says about validators cannot be followed.
+    #[error("config.braid of the genesis is wrong: {0}")]
+    Consensus(#[from] ConsensusConfigError),
 }
 
 /// The rules of one chain.
@@ -142,6 +148,8 @@ pub struct ChainSpec {
     pub config: ChainConfig,
     /// Where deposits of EIP-6110 are logged.
     pub deposit_contract: Address,
+    /// How validators agree on its blocks; `None`: somebody vouches for them.
+    pub consensus: Option<ConsensusConfig>,
     activations: Vec<(Fork, Activation)>,
     blobs: BlobScheduleBlobParams,
 }
@@ -171,6 +179,7 @@ impl ChainSpec {
         Ok(Self {
             chain_id: config.chain_id,
             deposit_contract: config.deposit_contract_address.unwrap_or(MAINNET_DEPOSIT_CONTRACT),
+            consensus: consensus(config)?,
             blobs: blob_schedule(config),
             config: config.clone(),
             activations,
@@ -183,7 +192,7 @@ impl ChainSpec {
         let config = config_at_fork(chain_id, fork);
         let activations = activations(&config);
         let deposit_contract = MAINNET_DEPOSIT_CONTRACT;
-        Self { chain_id, deposit_contract, blobs: blob_schedule(&config), config, activations }
+        Self { chain_id, deposit_contract, consensus: None, blobs: blob_schedule(&config), config, activations }
     }
 
     /// The fork that rules a block at `height` and `timestamp` whose parent has `parent_total_difficulty`.
@@ -217,6 +226,17 @@ impl ChainSpec {
     /// Height of the DAO fork's irregular state change, if this chain made it.
     pub fn dao_fork_height(&self) -> Option<Height> {
         self.config.dao_fork_block.filter(|_| self.config.dao_fork_support)
+    }
+
+    /// The newest fork in the schedule, active or not.
+    pub fn newest_fork(&self) -> Fork {
+        self.activations.iter().map(|&(fork, _)| fork).max().unwrap_or(Fork::Frontier)
+    }
+
+    /// Whether a block may carry `timestamp` after one with `parent`, both in seconds. Ethereum's time stamps increase; where
+    /// validators order blocks, several may share a second.
+    pub const fn allows_timestamp(&self, timestamp: u64, parent: u64) -> bool {
+        timestamp > parent || (timestamp == parent && self.consensus.is_some())
     }
 
     /// Forks with their activation, in order; for `eth_config` and the first screen.
@@ -274,6 +294,14 @@ fn check_order(activations: &[(Fork, Activation)]) -> Result<(), SpecError> {
         previous = Some((fork, activation));
     }
     Ok(())
+}
+
+/// What the configuration says about validators.
+fn consensus(config: &ChainConfig) -> Result<Option<ConsensusConfig>, ConsensusConfigError> {
+    let Some(parsed) = config.extra_fields.get_deserialized::<ConsensusConfig>(CONSENSUS_KEY) else { return Ok(None) };
+    let consensus = parsed.map_err(|error| ConsensusConfigError::Malformed(error.to_string()))?;
+    consensus.check()?;
+    Ok(Some(consensus))
 }
 
 fn blob_schedule(config: &ChainConfig) -> BlobScheduleBlobParams {

@@ -115,3 +115,18 @@ pub const MAX_ACCESS_LIST_SIZE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Newest blocks whose execution statistics a node keeps in memory.
 pub const MAX_KEPT_STATISTICS: usize = 1_024;
+
+/// Bytes of the transactions of one ordered block, as EIP-2718 encodes them. With their RLP headers and the block's own they
+/// stay below what a block may have since Osaka (EIP-7934).
+pub const MAX_ORDERED_BLOCK_SIZE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Ordered blocks whose execution is kept before they are final. Beyond it the oldest goes, and is executed again if it
+/// becomes final after all.
+pub const MAX_SPECULATIVE_BLOCKS: usize = 64;
+
+/// Members of a committee.
+pub const MAX_VALIDATORS: usize = 1_024;
+
+/// Heights by which an execution commitment may lag behind the ordered block that carries it. Execution must stay ahead of
+/// finality by less than [`MAX_SPECULATIVE_BLOCKS`].
+pub const MAX_EXECUTION_LAG: u64 = 16;

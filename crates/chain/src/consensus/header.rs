@@ -35,7 +35,7 @@ pub fn check(
     parent_fork: Fork,
     spec: &ChainSpec,
 ) -> Result<(), BlockError> {
-    check_position(header, parent)?;
+    check_position(header, parent, spec)?;
     check_extra_data(header, spec)?;
     check_gas(header, fork, parent, parent_fork)?;
     check_seal_fields(header, fork, parent)?;
@@ -47,12 +47,12 @@ pub fn check(
     check_blob_gas(header, fork, parent, spec)
 }
 
-fn check_position(header: &Header, parent: &Header) -> Result<(), BlockError> {
+fn check_position(header: &Header, parent: &Header, spec: &ChainSpec) -> Result<(), BlockError> {
     let expected = parent.number.saturating_add(1);
     if header.number != expected {
         return Err(BlockError::Height { found: header.number, expected });
     }
-    if header.timestamp <= parent.timestamp {
+    if !spec.allows_timestamp(header.timestamp, parent.timestamp) {
         return Err(BlockError::Timestamp { found: header.timestamp, parent: parent.timestamp });
     }
     Ok(())

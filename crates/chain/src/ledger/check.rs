@@ -1,0 +1,106 @@
+//! What an ordered block's transactions must satisfy before anybody votes for it.
+//!
+//! A function of the bytes and the genesis alone, so that validators at different heights agree: limits are the genesis's, and the fork is
+//! the newest in the schedule. What an earlier fork does not allow is left out when the block is executed.
+
+use std::collections::HashSet;
+
+use alloy_consensus::{Transaction as _, transaction::SignerRecoverable};
+use alloy_eips::eip2718::{Decodable2718, Encodable2718};
+use alloy_primitives::{B256, Bytes, keccak256};
+use braid_pool::{Pool, PoolConfig, PoolRules};
+use braid_types::{RecoveredTx, Transaction, block::impersonation_signature, limits::MAX_ORDERED_BLOCK_SIZE_BYTES};
+use rayon::prelude::*;
+
+use super::LedgerError;
+use crate::chain::Chain;
+
+/// EIP-2718 type of blob transactions.
+const BLOB_TYPE: u8 = 3;
+
+/// See [`super::Ledger::check`].
+pub(super) fn check(chain: &Chain, raw: &[Bytes]) -> Result<Vec<RecoveredTx>, LedgerError> {
+    check_size(raw)?;
+    let known = pooled(chain, raw);
+    let rules = rules(chain);
+    let pairs = raw.par_iter().zip(known).enumerate();
+    let transactions: Vec<RecoveredTx> = pairs
+        .map(|(index, (bytes, known))| known.map_or_else(|| decode(index, bytes), Ok))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    for (index, transaction) in transactions.iter().enumerate() {
+        check_one(&rules, index, transaction)?;
+    }
+    check_together(&rules, &transactions)?;
+    Ok(transactions)
+}
+
+fn check_size(raw: &[Bytes]) -> Result<(), LedgerError> {
+    let found = raw.iter().map(|bytes| bytes.len()).sum();
+    let limit = MAX_ORDERED_BLOCK_SIZE_BYTES;
+    if found > limit {
+        return Err(LedgerError::Size { found, limit });
+    }
+    if let Some(index) = raw.iter().position(|bytes| bytes.is_empty()) {
+        return Err(LedgerError::Malformed { index, reason: "no bytes".to_owned() });
+    }
+    match raw.iter().position(|bytes| bytes.first() == Some(&BLOB_TYPE)) {
+        None => Ok(()),
+        Some(index) => Err(LedgerError::Blob { index }),
+    }
+}
+
+/// For each of `raw`, the pool's transaction with these bytes, whose sender is known already.
+fn pooled(chain: &Chain, raw: &[Bytes]) -> Vec<Option<RecoveredTx>> {
+    let hashes: Vec<B256> = raw.par_iter().map(keccak256).collect();
+    let pool = chain.pool().lock();
+    // An impersonated sender, which development nodes allow, has signed nothing.
+    let is_signed = |tx: &RecoveredTx| *tx.signature() != impersonation_signature(tx.signer());
+    hashes.into_iter().map(|hash| pool.get(hash).filter(is_signed)).collect()
+}
+
+fn decode(index: usize, bytes: &[u8]) -> Result<RecoveredTx, LedgerError> {
+    let malformed =
+        |error: alloy_eips::eip2718::Eip2718Error| LedgerError::Malformed { index, reason: error.to_string() };
+    let transaction = Transaction::decode_2718_exact(bytes).map_err(malformed)?;
+    let recovered = transaction.try_into_recovered().map_err(|_| LedgerError::Signature { index })?;
+    Ok(recovered.into())
+}
+
+fn check_one(rules: &PoolRules, index: usize, transaction: &RecoveredTx) -> Result<(), LedgerError> {
+    // The tip that a node's own pool asks for is no rule of the chain.
+    let config = PoolConfig { min_tip: 0, ..PoolConfig::default() };
+    Pool::check(rules, &config, transaction, None).map_err(|reason| LedgerError::Invalid { index, reason })
+}
+
+fn check_together(rules: &PoolRules, transactions: &[RecoveredTx]) -> Result<(), LedgerError> {
+    let (mut gas_left, mut seen) = (rules.gas_limit, HashSet::with_capacity(transactions.len()));
+    for transaction in transactions {
+        let left = gas_left.checked_sub(transaction.gas_limit());
+        gas_left = left.ok_or(LedgerError::Gas { limit: rules.gas_limit })?;
+        let hash = *transaction.tx_hash();
+        if !seen.insert(hash) {
+            return Err(LedgerError::Duplicate { hash });
+        }
+    }
+    Ok(())
+}
+
+/// The rules that hold for every ordered block of the chain.
+pub(super) fn rules(chain: &Chain) -> PoolRules {
+    let spec = chain.spec();
+    PoolRules {
+        chain_id: spec.chain_id,
+        fork: spec.newest_fork(),
+        gas_limit: chain.head().block.block.header.gas_limit,
+        base_fee: 0,
+        blob_base_fee: 0,
+        blob_params: None,
+    }
+}
+
+/// Bytes that a transaction takes in an ordered block.
+pub(super) fn size_bytes(transaction: &RecoveredTx) -> usize {
+    transaction.inner().encode_2718_len()
+}

@@ -389,6 +389,11 @@ impl Chain {
         }
     }
 
+    /// What an ordinary block after `parent` will demand.
+    pub(crate) fn rules_after(&self, parent: &ExecutedBlock) -> PoolRules {
+        rules_after(parent, parent.block.header.gas_limit, None, &self.spec)
+    }
+
     /// Lets the pool follow the head.
     fn follow(&self, head: &ExecutedBlock, accounts: impl IntoIterator<Item = (Address, AccountState)>) {
         let rules = rules_after(head, self.gas_limit(), self.next_base_fee(), &self.spec);

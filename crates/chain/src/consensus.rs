@@ -4,13 +4,14 @@
 //! blocks it made itself or is given by someone who vouches for them; difficulty is checked, the work behind it is not.
 //!
 //! Reading order: [`header`] (a header on top of its parent), [`difficulty`] and [`fees`] (the values a header must carry),
-//! [`body`] (transactions, withdrawals, sizes), [`ommers`].
+//! [`body`] (transactions, withdrawals, sizes), [`ommers`], [`order`] (where validators order blocks).
 
 pub mod body;
 pub mod difficulty;
 pub mod fees;
 pub mod header;
 pub mod ommers;
+pub mod order;
 #[cfg(test)]
 mod tests;
 
@@ -58,6 +59,8 @@ pub enum BlockError {
     BlobGasAboveLimit { used: u64, limit: u64 },
     #[error("blob gas used is {found}, the transactions' blobs need {expected}")]
     BlobGasUsed { found: u64, expected: u64 },
+    #[error("header field {field} is not what the ordered block gives")]
+    Order { field: &'static str },
     // Body.
     #[error("transactions root is {found}, the body has {expected}")]
     TransactionsRoot { found: B256, expected: B256 },
@@ -123,6 +126,7 @@ pub fn validate_before_execution(
     }
     let fork = spec.fork_at(block.header.number, block.header.timestamp, parent.total_difficulty);
     header::check(&block.header, fork, &parent.header, parent.fork(spec), spec)?;
+    order::check(&block.header, &parent.header, spec)?;
     body::check(block, fork)?;
     ommers::check(parent, block, spec, ancestors)?;
     Ok(fork)

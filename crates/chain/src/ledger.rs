@@ -4,19 +4,9 @@
 //! outcomes above the newest durable block, and makes a block durable once consensus says that it is final. States are
 //! persistent, so a branch costs what it changes.
 //!
-//! The Ethereum block that an ordered block leads to is a function of the ordered block and its ancestors alone:
-//!
-//! | header field | value |
-//! |---|---|
-//! | `timestamp` | the greater of the parent's and `timestamp_ms / 1000` |
-//! | `beneficiary` | the ordered block's |
-//! | `extraData` | the ordered block's digest, 32 bytes |
-//! | `mixHash` | keccak-256 of that digest |
-//! | `parentBeaconBlockRoot` | digest of the parent's ordered block; zero in the first |
-//! | `gasLimit` | the parent's, hence the genesis's |
-//! | base fee and all the rest | as Ethereum has it |
-//!
-//! Its transactions are the ordered ones, without those that are invalid when their turn comes. No setting of the node reaches it.
+//! The Ethereum block that an ordered block leads to is a function of the ordered block and its ancestors alone, as
+//! [`order`](mod@crate::consensus::order) says; no setting of the node reaches it. Its transactions are the ordered ones, without those that
+//! are invalid when their turn comes.
 //!
 //! Synchronous, deterministic, without a clock or threads of its own. Locks are taken in this order: `turn`, then those of the chain or
 //! `tree`. Reading an outcome never waits for an execution.
@@ -24,29 +14,24 @@
 mod check;
 mod tree;
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-use alloy_consensus::Header;
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, Bytes};
 use braid_exec::Config;
-use braid_pool::Rejection;
+use braid_pool::{Ordered, PoolRules, Rejection};
 use braid_state::StoreError;
 use braid_types::{
     BlockRef, ExecutedBlock, Fork, Height, OrderedBlock, RecoveredTx, limits::MAX_ORDERED_BLOCK_SIZE_BYTES,
-    ordered::GENESIS_DIGEST,
 };
 use parking_lot::Mutex;
 
 use crate::{
-    build::{Attributes, build},
+    build::build,
     chain::{Chain, ChainError, now, parent_of},
-    consensus::BlockError,
+    consensus::{BlockError, order},
     process::Parent,
     view::Ancestors,
 };
@@ -209,7 +194,7 @@ impl Ledger {
             return Err(LedgerError::GenesisFork(fork));
         }
         let height = head.block.height();
-        digest_of(&head.block.block.header).ok_or(LedgerError::NotOrdered(height))?;
+        order::digest_of(&head.block.block.header).ok_or(LedgerError::NotOrdered(height))?;
         let (turn, tree) = (Mutex::new(()), Mutex::default());
         Ok(Self { chain, turn, tree, executed: AtomicU64::new(0), adopted: AtomicU64::new(0) })
     }
@@ -261,7 +246,7 @@ impl Ledger {
             return Ok(None);
         }
         let block = self.chain.store().block(height)?;
-        let same = block.filter(|block| digest_of(&block.block.header) == Some(digest));
+        let same = block.filter(|block| order::digest_of(&block.block.header) == Some(digest));
         Ok(same.map(|block| block.block_ref()))
     }
 
@@ -292,29 +277,36 @@ impl Ledger {
         Ok(Arc::clone(speculation.executed()))
     }
 
-    /// Decodes and checks raw transactions as far as that needs no state; see [`mod@check`].
+    /// Decodes and checks raw transactions as far as that needs no state: a function of bytes and genesis alone.
     ///
     /// # Errors
     /// The first transaction that is wrong, or the limit that all together exceed.
-    pub fn check(&self, raw: &[alloy_primitives::Bytes]) -> Result<Vec<RecoveredTx>, LedgerError> {
+    pub fn check(&self, raw: &[Bytes]) -> Result<Vec<RecoveredTx>, LedgerError> {
         check::check(&self.chain, raw)
     }
 
     /// Transactions worth a block on top of `pending`, the ordered blocks that are not durable yet, oldest first: the pool's
     /// best without what stands in `pending`. All of them would pass [`Ledger::check`].
     pub fn propose(&self, pending: &[Arc<OrderedBlock>], limits: ProposalLimits) -> Vec<RecoveredTx> {
-        let ordered: BTreeSet<B256> =
-            pending.iter().flat_map(|block| &block.transactions).map(|transaction| *transaction.tx_hash()).collect();
-        let rules = check::rules(&self.chain);
-        let mut best = self.chain.pool().lock().best(limits.gas.min(rules.gas_limit));
-        best.retain(|transaction| !ordered.contains(transaction.tx_hash()) && !transaction.is_eip4844());
-        let mut room = limits.size_bytes.min(MAX_ORDERED_BLOCK_SIZE_BYTES);
-        let fits = |transaction: &RecoveredTx| {
-            let left = room.checked_sub(check::size_bytes(transaction));
-            room = left.unwrap_or(room);
-            left.is_some()
+        let ordered = Ordered::new(pending.iter().flat_map(|block| &block.transactions));
+        let rules = self.rules_after(pending);
+        let gas = limits.gas.min(rules.gas_limit);
+        let size_bytes = limits.size_bytes.min(MAX_ORDERED_BLOCK_SIZE_BYTES);
+        let mut best = self.chain.pool().lock().best_after(&ordered, &rules, gas, size_bytes);
+        if rules.fork != self.chain.spec().newest_fork() {
+            check::retain_valid(&self.chain, &mut best);
+        }
+        best
+    }
+
+    /// Rules of the block after the newest of `pending` whose execution is known, or after the head.
+    fn rules_after(&self, pending: &[Arc<OrderedBlock>]) -> PoolRules {
+        let known = {
+            let tree = self.tree.lock();
+            pending.iter().rev().find_map(|block| tree.get(block.height, block.digest))
         };
-        best.into_iter().take_while(fits).collect()
+        let head = self.chain.head();
+        self.chain.rules_after(known.as_ref().map_or(&head.block, |known| known.executed()))
     }
 
     /// The outcome of a block above the durable ones; `turn` is held.
@@ -350,7 +342,7 @@ impl Ledger {
         // Development nodes let contracts send; no block that others must agree to may depend on it.
         let config = Config { allow_contract_senders: false, ..self.chain.config().clone() };
         let ancestors: Arc<dyn Ancestors> = Arc::new(ancestors);
-        let attributes = attributes(block, &parent.header);
+        let attributes = order::attributes(block, &parent.header);
         let built = build(parent, &attributes, &block.transactions, self.chain.spec(), &ancestors, &config)?;
         // Ordering: a plain counter.
         self.executed.fetch_add(1, Ordering::Relaxed);
@@ -361,7 +353,7 @@ impl Ledger {
     fn durable_at(&self, block: &OrderedBlock) -> Result<Arc<ExecutedBlock>, LedgerError> {
         let height = block.height;
         let stored = self.chain.store().block(height)?.ok_or(StoreError::Pruned(height))?;
-        let durable = digest_of(&stored.block.header).ok_or(LedgerError::NotOrdered(height))?;
+        let durable = order::digest_of(&stored.block.header).ok_or(LedgerError::NotOrdered(height))?;
         if durable != block.digest {
             return Err(LedgerError::Contradiction { height, found: block.digest, durable });
         }
@@ -378,29 +370,8 @@ impl Ledger {
     }
 }
 
-/// What an ordered block says about the Ethereum block that it leads to.
-fn attributes(block: &OrderedBlock, parent: &Header) -> Attributes {
-    Attributes {
-        timestamp: (block.timestamp_ms / 1_000).max(parent.timestamp),
-        beneficiary: block.beneficiary,
-        prevrandao: keccak256(block.digest),
-        gas_limit: parent.gas_limit,
-        extra_data: block.digest.into(),
-        parent_beacon_block_root: block.parent,
-        ..Attributes::default()
-    }
-}
-
-/// The digest of the ordered block that a block was made from; `None` if it was made otherwise.
-pub fn digest_of(header: &Header) -> Option<B256> {
-    if header.number == 0 {
-        return Some(GENESIS_DIGEST);
-    }
-    B256::try_from(header.extra_data.as_ref()).ok()
-}
-
 fn durable_of(block: &ExecutedBlock) -> Durable {
     // A head without a digest was refused when the ledger was made; nothing else makes blocks since then.
-    let digest = digest_of(&block.block.header).unwrap_or_default();
+    let digest = order::digest_of(&block.block.header).unwrap_or_default();
     Durable { height: block.height(), hash: block.hash, digest }
 }

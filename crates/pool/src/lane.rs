@@ -11,7 +11,7 @@ use alloy_eips::{eip2718::Encodable2718 as _, eip7594::BlobTransactionSidecarVar
 use alloy_primitives::{B256, U256};
 use braid_types::{RecoveredTx, changes::AccountState};
 
-use crate::{check, config::PoolRules, rejection::Rejection};
+use crate::{check, config::PoolRules, ordered::Standing, rejection::Rejection};
 
 /// A transaction in the pool, with what ordering asks of it.
 #[derive(Clone, Debug)]
@@ -127,6 +127,16 @@ impl Lane {
     pub(crate) fn pending(&self) -> impl Iterator<Item = &Entry> {
         // Lower nonces than the account's are dropped as the account is set, so the pending ones come first.
         self.entries.values().take(self.pending)
+    }
+
+    /// Transactions that will be pending once the account stands at `standing`, in order of nonces.
+    pub(crate) fn pending_after(&self, standing: Standing) -> impl Iterator<Item = &Entry> {
+        let mut balance = standing.balance;
+        let follows = (standing.nonce..).zip(self.entries.range(standing.nonce..));
+        follows.map_while(move |(expected, (&nonce, entry))| {
+            balance = balance.checked_sub(entry.cost)?;
+            (nonce == expected).then_some(entry)
+        })
     }
 
     /// The last transaction, and whether it is pending.

@@ -3,11 +3,12 @@
 //! Sans-I/O: account states and rules come in as arguments.
 //!
 //! Reading order: [`pool`] (what it promises), `lane` (one sender's part), [`check`] (what is refused at the door),
-//! [`rejection`] (in which words).
+//! [`rejection`] (in which words), [`ordered`] (choosing some blocks ahead).
 
 pub mod check;
 pub mod config;
 mod lane;
+pub mod ordered;
 pub mod pool;
 pub mod rejection;
 #[cfg(test)]
@@ -15,5 +16,6 @@ mod testing;
 
 pub use check::sidecar_for_fork;
 pub use config::{PoolConfig, PoolRules};
+pub use ordered::Ordered;
 pub use pool::{Inserted, Pool, PoolContent, PoolStatus};
 pub use rejection::Rejection;

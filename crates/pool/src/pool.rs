@@ -26,6 +26,7 @@ use crate::{
     check,
     config::{PoolConfig, PoolRules},
     lane::{Entry, Lane},
+    ordered::Ordered,
     rejection::Rejection,
 };
 
@@ -156,27 +157,27 @@ impl Pool {
     /// Executable transactions, best effective tip first (ties: first come), nonces of a sender in order, until their gas
     /// limits add up to `gas_limit` and their blobs to the blob limit.
     pub fn best(&self, gas_limit: u64) -> Vec<RecoveredTx> {
-        let mut lanes: Vec<_> = self.lanes.values().map(|lane| lane.pending().peekable()).collect();
-        let rank = |entry: &Entry, lane| (entry.effective_tip(&self.rules), Reverse(entry.sequence), lane);
-        let mut heads = BinaryHeap::with_capacity(lanes.len());
-        for (at, lane) in lanes.iter_mut().enumerate() {
-            heads.extend(lane.peek().filter(|entry| entry.fits(&self.rules)).map(|entry| rank(entry, at)));
-        }
-        let mut gas_left = gas_limit;
-        let mut blobs_left = self.rules.blob_params.map_or(0, |params| params.max_blob_count);
-        let mut best = Vec::new();
-        while let Some((_, _, at)) = heads.pop() {
-            let Some(entry) = lanes[at].next() else { continue };
-            // One that no longer fits ends its lane: what follows needs its nonce.
-            let (Some(gas), Some(blobs)) = (gas_left.checked_sub(entry.gas_limit), blobs_left.checked_sub(entry.blobs))
-            else {
-                continue;
-            };
-            (gas_left, blobs_left) = (gas, blobs);
-            best.push(entry.transaction.clone());
-            heads.extend(lanes[at].peek().filter(|entry| entry.fits(&self.rules)).map(|entry| rank(entry, at)));
-        }
-        best
+        let blobs = self.rules.blob_params.map_or(0, |params| params.max_blob_count);
+        let room = Room { gas: gas_limit, size_bytes: usize::MAX, blobs };
+        select(&self.rules, room, self.lanes.values().map(Lane::pending))
+    }
+
+    /// Transactions that will be executable after the `ordered` ones, in the order of [`Pool::best`] under `rules`, until their gas limits
+    /// add up to `gas_limit` and their EIP-2718 encodings to `size_bytes`. Without blobs.
+    pub fn best_after(
+        &self,
+        ordered: &Ordered,
+        rules: &PoolRules,
+        gas_limit: u64,
+        size_bytes: usize,
+    ) -> Vec<RecoveredTx> {
+        let room = Room { gas: gas_limit, size_bytes, blobs: 0 };
+        let lanes = self.lanes.iter().map(|(sender, lane)| {
+            let after = ordered.standing(sender, lane.account()).map(|standing| lane.pending_after(standing));
+            let now = after.is_none().then(|| lane.pending());
+            after.into_iter().flatten().chain(now.into_iter().flatten())
+        });
+        select(rules, room, lanes)
     }
 
     /// Follows the chain: `rules` of the block after the new head, and the accounts of those senders that the pool holds
@@ -387,6 +388,48 @@ impl Pool {
         self.executable_lanes += usize::from(lane.is_executable(&self.rules));
         self.lanes.insert(sender, lane);
     }
+}
+
+/// What is left of a block's limits.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    gas: u64,
+    size_bytes: usize,
+    blobs: u64,
+}
+
+impl Room {
+    /// What is left after `entry`, if it fits.
+    fn after(self, entry: &Entry) -> Option<Self> {
+        Some(Self {
+            gas: self.gas.checked_sub(entry.gas_limit)?,
+            size_bytes: self.size_bytes.checked_sub(entry.size_bytes)?,
+            blobs: self.blobs.checked_sub(entry.blobs)?,
+        })
+    }
+}
+
+/// The best of the transactions that `lanes` give, each its sender's in order, as long as they suit `rules` and there is room.
+fn select<'a, L>(rules: &PoolRules, mut room: Room, lanes: impl Iterator<Item = L>) -> Vec<RecoveredTx>
+where
+    L: Iterator<Item = &'a Entry>,
+{
+    let mut lanes: Vec<_> = lanes.map(Iterator::peekable).collect();
+    let rank = |entry: &Entry, lane| (entry.effective_tip(rules), Reverse(entry.sequence), lane);
+    let mut heads = BinaryHeap::with_capacity(lanes.len());
+    for (at, lane) in lanes.iter_mut().enumerate() {
+        heads.extend(lane.peek().filter(|entry| entry.fits(rules)).map(|entry| rank(entry, at)));
+    }
+    let mut best = Vec::new();
+    while let Some((_, _, at)) = heads.pop() {
+        let Some(entry) = lanes[at].next() else { continue };
+        // One that no longer fits ends its lane: what follows needs its nonce.
+        let Some(left) = room.after(entry) else { continue };
+        room = left;
+        best.push(entry.transaction.clone());
+        heads.extend(lanes[at].peek().filter(|entry| entry.fits(rules)).map(|entry| rank(entry, at)));
+    }
+    best
 }
 
 /// A transaction taken out, with what it takes to put it back.

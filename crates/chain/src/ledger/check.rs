@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use alloy_consensus::{Transaction as _, transaction::SignerRecoverable};
-use alloy_eips::eip2718::{Decodable2718, Encodable2718};
+use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{B256, Bytes, keccak256};
 use braid_pool::{Pool, PoolConfig, PoolRules};
 use braid_types::{RecoveredTx, Transaction, block::impersonation_signature, limits::MAX_ORDERED_BLOCK_SIZE_BYTES};
@@ -88,7 +88,7 @@ fn check_together(rules: &PoolRules, transactions: &[RecoveredTx]) -> Result<(),
 }
 
 /// The rules that hold for every ordered block of the chain.
-pub(super) fn rules(chain: &Chain) -> PoolRules {
+fn rules(chain: &Chain) -> PoolRules {
     let spec = chain.spec();
     PoolRules {
         chain_id: spec.chain_id,
@@ -100,7 +100,14 @@ pub(super) fn rules(chain: &Chain) -> PoolRules {
     }
 }
 
-/// Bytes that a transaction takes in an ordered block.
-pub(super) fn size_bytes(transaction: &RecoveredTx) -> usize {
-    transaction.inner().encode_2718_len()
+/// Keeps of `transactions`, in which a sender's nonces ascend, those that [`check`] would let pass.
+pub(super) fn retain_valid(chain: &Chain, transactions: &mut Vec<RecoveredTx>) {
+    let (rules, mut ended) = (rules(chain), HashSet::new());
+    transactions.retain(|transaction| {
+        let is_valid = !ended.contains(&transaction.signer()) && check_one(&rules, 0, transaction).is_ok();
+        if !is_valid {
+            ended.insert(transaction.signer());
+        }
+        is_valid
+    });
 }

@@ -1,0 +1,261 @@
+//! One simplex engine an epoch.
+//!
+//! The last block of an epoch carries the next committee. Once it is durable, the committee's peers are activated, an engine for the
+//! next epoch is started on that block, the old one is stopped, and only then the block is acknowledged: after a crash in between
+//! it comes again, and so does all this.
+//!
+//! The engines share three channels, in which every message carries its epoch. A message from an epoch that has not begun here
+//! says that its sender is ahead; it is asked for the finality certificate of our epoch's last block, and marshal fetches the rest.
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use commonware_consensus::{
+    CertifiableAutomaton, Relay, Reporter,
+    marshal::core::{Mailbox as MarshalMailbox, Variant},
+    simplex::{
+        self, Floor, ForwardPolicy, Plan, SkipBudget, SkipPolicy,
+        elector::RoundRobin,
+        types::{Activity, Context},
+    },
+    types::{Epoch, Height, ViewDelta},
+};
+use commonware_cryptography::{
+    Blake3,
+    certificate::{Provider as _, Scheme as _},
+    ed25519::PublicKey,
+};
+use commonware_macros::select_loop;
+use commonware_p2p::{
+    Blocker, Channel, Message, Receiver, Sender,
+    utils::mux::{Builder, MuxHandle, Muxer},
+};
+use commonware_parallel::Strategy;
+use commonware_runtime::{Handle, buffer::paged::CacheRef};
+use commonware_utils::{Acknowledgement as _, NZDuration, NZUsize, channel::mpsc, vec::NonEmptyVec};
+
+use crate::{
+    block::{Block, Dissemination},
+    committees::Committees,
+    engine::Runtime,
+    finality::Boundary,
+    peers::Peers,
+    rules::Rules,
+    scheme::Scheme,
+    status::Board,
+    stop::{StopReason, Stopper},
+};
+
+/// How long to wait for what, in a view.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For the leader's block. Must leave time for the block interval, and for execution to catch up.
+    pub leader: Duration,
+    /// For the block to be certified, from the view's beginning. Longer than `leader`.
+    pub certification: Duration,
+    /// Between repetitions of a vote to give up a view.
+    pub retry: Duration,
+    /// How long a leader may have been silent before its views are given up at once. Longer than the others.
+    pub skip: Duration,
+    /// For a peer's answer to a request.
+    pub fetch: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            leader: Duration::from_secs(2),
+            certification: Duration::from_secs(4),
+            retry: Duration::from_secs(5),
+            skip: Duration::from_secs(10),
+            fetch: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Messages that a mailbox inside an engine holds.
+pub(crate) const MAILBOX_SIZE: NonZeroUsize = NZUsize!(1_024);
+
+/// Bytes buffered while a journal is replayed or written.
+pub(crate) const JOURNAL_BUFFER: NonZeroUsize = NZUsize!(1 << 20);
+
+/// Views behind the newest final one whose votes are kept.
+pub(crate) const VIEW_RETENTION: ViewDelta = ViewDelta::new(32);
+
+/// What starting and running engines needs.
+pub(crate) struct Orchestrator<E, V: Variant, P, B, A, W, T> {
+    pub(crate) context: E,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) committees: Committees,
+    pub(crate) peers: P,
+    pub(crate) blocker: B,
+    pub(crate) marshal: MarshalMailbox<Scheme, V>,
+    pub(crate) automaton: A,
+    pub(crate) watcher: W,
+    pub(crate) strategy: T,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) partition: String,
+    pub(crate) page_cache: CacheRef,
+    pub(crate) board: Board,
+    pub(crate) stopper: Stopper,
+}
+
+/// The three channels that simplex talks over.
+pub(crate) struct Channels<S, R> {
+    pub(crate) votes: (S, R),
+    pub(crate) certificates: (S, R),
+    pub(crate) resolver: (S, R),
+}
+
+type Backup = mpsc::Receiver<(Channel, Message<PublicKey>)>;
+
+struct Muxed<S: Sender> {
+    votes: MuxHandle<S>,
+    certificates: MuxHandle<S>,
+    resolver: MuxHandle<S>,
+}
+
+/// An epoch's engine; stopped when dropped.
+struct Running {
+    epoch: Epoch,
+    engine: Handle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.engine.abort();
+    }
+}
+
+impl<E, K, V, P, B, A, W, T> Orchestrator<E, V, P, B, A, W, T>
+where
+    E: Runtime,
+    K: Dissemination,
+    V: Variant<ApplicationBlock = Block<K>, Commitment = K::Commitment>,
+    P: Peers,
+    B: Blocker<PublicKey = PublicKey>,
+    A: CertifiableAutomaton<Context = Context<K::Commitment, PublicKey>, Digest = K::Commitment>
+        + Relay<Digest = K::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
+        + Reporter<Activity = Activity<Scheme, K::Commitment>>,
+    W: Reporter<Activity = Activity<Scheme, K::Commitment>>,
+    T: Strategy,
+{
+    /// Runs engines from `epoch` on, until something ends that must not.
+    pub(crate) async fn run<S, R>(
+        mut self,
+        epoch: Epoch,
+        channels: Channels<S, R>,
+        mut boundaries: mpsc::UnboundedReceiver<Boundary>,
+    ) where
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let (mut muxed, mut ahead_votes, mut ahead_certificates) = self.mux(channels);
+        let Some(mut running) = self.enter(epoch, &mut muxed).await else {
+            self.stopper.stop(StopReason::Part("the first epoch's engine"));
+            return;
+        };
+        select_loop! {
+            self.context,
+            on_stopped => {},
+            Some((theirs, (from, _))) = ahead_votes.recv() else break => self.catch_up(running.epoch, theirs, from),
+            Some((theirs, (from, _))) = ahead_certificates.recv() else break => self.catch_up(running.epoch, theirs, from),
+            _ = &mut running.engine => {
+                self.stopper.stop(StopReason::Part("simplex"));
+                break;
+            },
+            Some(boundary) = boundaries.recv() else break => {
+                if boundary.epoch > running.epoch {
+                    let Some(next) = self.enter(boundary.epoch, &mut muxed).await else {
+                        self.stopper.stop(StopReason::Part("the next epoch's engine"));
+                        break;
+                    };
+                    running = next;
+                }
+                boundary.acknowledgement.acknowledge();
+            },
+        }
+    }
+
+    fn mux<S, R>(&self, channels: Channels<S, R>) -> (Muxed<S>, Backup, Backup)
+    where
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let Channels { votes: (sender, receiver), certificates, resolver } = channels;
+        let builder = Muxer::builder(self.context.child("votes_mux"), sender, receiver);
+        let (muxer, votes, ahead_votes) = builder.with_backup().build();
+        muxer.start();
+        let builder = Muxer::builder(self.context.child("certificates_mux"), certificates.0, certificates.1);
+        let (muxer, certificates, ahead_certificates) = builder.with_backup().build();
+        muxer.start();
+        let (muxer, resolver) = Muxer::new(self.context.child("resolver_mux"), resolver.0, resolver.1);
+        muxer.start();
+        (Muxed { votes, certificates, resolver }, ahead_votes, ahead_certificates)
+    }
+
+    /// Asks a peer that is ahead for the end of our epoch.
+    fn catch_up(&self, ours: Epoch, theirs: Channel, from: PublicKey) {
+        if Epoch::new(theirs) > ours {
+            self.marshal.hint_finalized(Height::new(self.rules.last_of(ours)), NonEmptyVec::new(from));
+        }
+    }
+
+    /// Starts an epoch's engine. `None` if its first parent or its committee is not known, or a channel is closed.
+    async fn enter<S: Sender<PublicKey = PublicKey>>(&mut self, epoch: Epoch, muxed: &mut Muxed<S>) -> Option<Running> {
+        let root = epoch.previous().map_or(0, |previous| self.rules.last_of(previous));
+        let parent = self.marshal.get_block(Height::new(root)).await?;
+        let committee = self.committees.committee(epoch)?;
+        let scheme = self.committees.scheme(epoch)?;
+        self.peers.activate(epoch.get(), &committee);
+        let votes = muxed.votes.register(epoch.get()).await.ok()?;
+        let certificates = muxed.certificates.register(epoch.get()).await.ok()?;
+        let resolver = muxed.resolver.register(epoch.get()).await.ok()?;
+        let is_validator = scheme.me().is_some_and(|membership| membership.signer().is_some());
+        let floor = Floor::Genesis(V::commitment(&parent));
+        let context = self.context.child("simplex").with_attribute("epoch", epoch);
+        let config = self.config(epoch, scheme.as_ref().clone(), floor);
+        let engine = simplex::Engine::new(context, config).start(votes, certificates, resolver);
+        self.board.update(|status| {
+            status.epoch = epoch.get();
+            status.view = 0;
+            status.validators = committee.validators().len();
+            status.is_validator = is_validator;
+        });
+        tracing::info!(%epoch, validators = committee.validators().len(), is_validator, "epoch begins");
+        Some(Running { epoch, engine })
+    }
+
+    fn config(
+        &self,
+        epoch: Epoch,
+        scheme: Scheme,
+        floor: Floor<Scheme, K::Commitment>,
+    ) -> simplex::Config<Scheme, RoundRobin<Blake3>, B, K::Commitment, A, A, commonware_consensus::Reporters<A, W>, T>
+    {
+        simplex::Config {
+            scheme,
+            elector: RoundRobin::<Blake3>::default(),
+            blocker: self.blocker.clone(),
+            automaton: self.automaton.clone(),
+            relay: self.automaton.clone(),
+            reporter: (self.automaton.clone(), self.watcher.clone()).into(),
+            track_historical_votes: false,
+            strategy: self.strategy.clone(),
+            partition: format!("{}-simplex-{epoch}", self.partition),
+            mailbox_size: MAILBOX_SIZE,
+            epoch,
+            floor,
+            replay_buffer: JOURNAL_BUFFER,
+            write_buffer: JOURNAL_BUFFER,
+            page_cache: self.page_cache.clone(),
+            leader_timeout: self.timeouts.leader,
+            certification_timeout: self.timeouts.certification,
+            timeout_retry: self.timeouts.retry,
+            view_retention: VIEW_RETENTION,
+            skip: SkipPolicy::Enabled { timeout: self.timeouts.skip, budget: SkipBudget::Participants },
+            fetch_timeout: NZDuration!(self.timeouts.fetch),
+            fetch_retry_delay: Duration::from_millis(100),
+            forward: ForwardPolicy::SilentLeader,
+        }
+    }
+}

@@ -231,7 +231,10 @@ impl Ledger {
         if block.height <= durable.height {
             return self.reference_at(block);
         }
-        Ok(self.speculate(block)?.executed().block_ref())
+        let speculation = self.speculate(block)?;
+        let reference = speculation.executed().block_ref();
+        self.tree.lock().insert(speculation);
+        Ok(reference)
     }
 
     /// The outcome for an ordered digest (or zero for the genesis), if it is durable or executed.
@@ -323,13 +326,11 @@ impl Ledger {
             let unknown = LedgerError::UnknownParent { height: block.height, parent: block.parent };
             let found = block.height.checked_sub(1).and_then(|height| self.tree.lock().get(height, block.parent));
             let parent = found.ok_or(unknown)?;
-            (parent.as_parent(), parent.path_through())
+            (parent.as_parent(), parent.path_through(head.block.height()))
         };
         let ancestors = self.tree.lock().ancestors(&path, below);
         let outcome = self.run(block, &parent, ancestors)?;
-        let speculation = Arc::new(Speculation { digest: block.digest, path, ..outcome });
-        self.tree.lock().insert(Arc::clone(&speculation));
-        Ok(speculation)
+        Ok(Arc::new(Speculation { path, ..outcome }))
     }
 
     fn run(
@@ -375,3 +376,6 @@ fn durable_of(block: &ExecutedBlock) -> Durable {
     let digest = order::digest_of(&block.block.header).unwrap_or_default();
     Durable { height: block.height(), hash: block.hash, digest }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,16 +26,16 @@ use crate::{
     Attributes, Chain, ChainError, ChainOptions, Clock, Mining, Sequencer, SequencerOptions, genesis::system_contracts,
 };
 
-const CHAIN_ID: u64 = 31337;
-const GAS_LIMIT: u64 = 30_000_000;
-const ETHER: u128 = 1_000_000_000_000_000_000;
-const RECIPIENT: Address = address!("0x00000000000000000000000000000000000000aa");
+pub(crate) const CHAIN_ID: u64 = 31337;
+pub(crate) const GAS_LIMIT: u64 = 30_000_000;
+pub(crate) const ETHER: u128 = 1_000_000_000_000_000_000;
+pub(crate) const RECIPIENT: Address = address!("0x00000000000000000000000000000000000000aa");
 
-fn signer(number: u8) -> PrivateKeySigner {
+pub(crate) fn signer(number: u8) -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&B256::with_last_byte(number)).unwrap()
 }
 
-fn genesis(fork: Fork) -> Genesis {
+pub(crate) fn genesis(fork: Fork) -> Genesis {
     let accounts = (1..=5).map(|number| {
         let account = GenesisAccount { balance: U256::from(100 * ETHER), ..GenesisAccount::default() };
         (signer(number).address(), account)
@@ -45,7 +45,7 @@ fn genesis(fork: Fork) -> Genesis {
     Genesis { config, gas_limit: GAS_LIMIT, timestamp: 1_000, alloc, ..Genesis::default() }
 }
 
-fn open(directory: &std::path::Path, genesis: Genesis) -> Result<Chain, ChainError> {
+pub(crate) fn open(directory: &std::path::Path, genesis: Genesis) -> Result<Chain, ChainError> {
     Chain::open(ChainOptions {
         genesis,
         directory: directory.to_owned(),
@@ -56,11 +56,11 @@ fn open(directory: &std::path::Path, genesis: Genesis) -> Result<Chain, ChainErr
     })
 }
 
-fn transfer(from: u8, nonce: u64, wei: u128) -> RecoveredTx {
+pub(crate) fn transfer(from: u8, nonce: u64, wei: u128) -> RecoveredTx {
     transfer_with_gas(from, nonce, wei, 21_000)
 }
 
-fn transfer_with_gas(from: u8, nonce: u64, wei: u128, gas_limit: u64) -> RecoveredTx {
+pub(crate) fn transfer_with_gas(from: u8, nonce: u64, wei: u128, gas_limit: u64) -> RecoveredTx {
     let signer = signer(from);
     let mut transaction = TxEip1559 {
         chain_id: CHAIN_ID,
@@ -81,11 +81,11 @@ fn attributes(timestamp: u64) -> Attributes {
     Attributes { timestamp, gas_limit: GAS_LIMIT, ..Attributes::default() }
 }
 
-fn balance(chain: &Chain, address: Address) -> u128 {
+pub(crate) fn balance(chain: &Chain, address: Address) -> u128 {
     chain.head().state.account(address).map_or(0, |account| account.balance.to())
 }
 
-fn insert(chain: &Chain, transaction: RecoveredTx) {
+pub(crate) fn insert(chain: &Chain, transaction: RecoveredTx) {
     let account = chain.head().state.account(transaction.signer()).unwrap_or_default();
     let mut pool = chain.pool().lock();
     Pool::check(&pool.rules().clone(), &pool.config().clone(), &transaction, None).unwrap();

@@ -58,3 +58,122 @@ impl Ordered {
         Some(standing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use braid_types::Fork;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        config::{PoolConfig, PoolRules},
+        pool::Pool,
+        testing::{account, blob_transaction, rules, sender, sent, transfer},
+    };
+
+    const RICH: u64 = u64::MAX;
+    const COST: u64 = 21_000 * 9;
+
+    fn pool_of(transactions: &[(u8, u64)], balance: u64) -> Pool {
+        let mut pool = Pool::new(PoolConfig::default(), rules(Fork::Osaka, 1));
+        for &(from, nonce) in transactions {
+            pool.insert(transaction(from, nonce), None, account(0, balance)).unwrap();
+        }
+        pool
+    }
+
+    fn transaction(from: u8, nonce: u64) -> RecoveredTx {
+        sent(sender(from), transfer(nonce, 9, 1))
+    }
+
+    fn best_after(pool: &Pool, ordered: &[RecoveredTx]) -> Vec<RecoveredTx> {
+        let rules = rules(Fork::Osaka, 1);
+        pool.best_after(&Ordered::new(ordered), &rules, rules.gas_limit, usize::MAX)
+    }
+
+    fn names(transactions: &[RecoveredTx]) -> Vec<(u8, u64)> {
+        transactions.iter().map(|transaction| (transaction.signer()[19], transaction.nonce())).collect()
+    }
+
+    #[test]
+    fn what_is_ordered_is_not_offered_again_and_its_successors_are() {
+        let pool = pool_of(&[(1, 0), (1, 1), (1, 2), (2, 0)], RICH);
+        let ordered = [transaction(1, 0), transaction(1, 1)];
+        assert_eq!(names(&best_after(&pool, &ordered)), [(1, 2), (2, 0)]);
+        assert_eq!(names(&best_after(&pool, &[])), names(&pool.best(30_000_000)));
+    }
+
+    #[test]
+    fn an_ordered_transaction_that_never_was_in_the_pool_lets_its_successor_follow() {
+        let pool = pool_of(&[(1, 1)], RICH);
+        assert_eq!(names(&best_after(&pool, &[])), []);
+        assert_eq!(names(&best_after(&pool, &[transaction(1, 0)])), [(1, 1)]);
+        assert_eq!(names(&best_after(&pool, &[transaction(1, 3)])), [], "a nonce beyond a gap will be left out");
+        let other = sent(sender(1), transfer(1, 8, 1));
+        assert_eq!(names(&best_after(&pool, &[transaction(1, 0), other])), [], "another one with its nonce is ordered");
+    }
+
+    #[test]
+    fn what_is_ordered_is_paid_first() {
+        let pool = pool_of(&[(1, 1), (1, 2)], 2 * COST);
+        assert_eq!(names(&best_after(&pool, &[transaction(1, 0)])), [(1, 1)]);
+    }
+
+    #[test]
+    fn bytes_gas_and_blobs_are_limited() {
+        let mut pool = pool_of(&[(1, 0), (2, 0), (3, 0)], RICH);
+        let limited = |pool: &Pool, gas, size_bytes| {
+            names(&pool.best_after(&Ordered::default(), &rules(Fork::Osaka, 1), gas, size_bytes)).len()
+        };
+        let size_bytes = pool.status().size_bytes / 3;
+        assert_eq!(limited(&pool, 3 * 21_000, usize::MAX), 3);
+        assert_eq!(limited(&pool, 3 * 21_000 - 1, usize::MAX), 2);
+        assert_eq!(limited(&pool, u64::MAX, 3 * size_bytes), 3);
+        assert_eq!(limited(&pool, u64::MAX, 3 * size_bytes - 1), 2);
+        let blob = sent(sender(4), blob_transaction(0, vec![alloy_primitives::B256::ZERO]));
+        pool.insert(blob, None, account(0, RICH)).unwrap();
+        assert_eq!(limited(&pool, u64::MAX, usize::MAX), 3);
+    }
+
+    #[test]
+    fn the_rules_given_decide_what_fits() {
+        let pool = pool_of(&[(1, 0)], RICH);
+        let offered = |base_fee| {
+            let rules = rules(Fork::Osaka, base_fee);
+            pool.best_after(&Ordered::default(), &rules, rules.gas_limit, usize::MAX).len()
+        };
+        assert_eq!([9, 10].map(offered), [1, 0]);
+    }
+
+    proptest! {
+        /// Ordering a block and choosing beyond it is choosing after it was executed, had everything cost the most it can.
+        #[test]
+        fn choosing_ahead_is_choosing_later(
+            transactions in prop::collection::vec((1..5_u8, 0..6_u64, 1..30_u128, 0..30_u128), 1..40),
+            balances in prop::array::uniform5(1..12_u64),
+            taken in 0..20_usize,
+        ) {
+            let rules: PoolRules = rules(Fork::Osaka, 5);
+            let mut pool = Pool::new(PoolConfig::default(), rules.clone());
+            let balance = |from: Address| balances[usize::from(from[19])] * 21_000 * 15;
+            for (from, nonce, max_fee, tip) in transactions {
+                let from = sender(from);
+                let transfer = transfer(nonce, max_fee, tip.min(max_fee));
+                // Whatever the pool refuses is not part of the case.
+                let _ = pool.insert(sent(from, transfer), None, account(0, balance(from)));
+            }
+            let mut ordered = pool.best(rules.gas_limit);
+            ordered.truncate(taken);
+            let ahead = pool.best_after(&Ordered::new(&ordered), &rules, rules.gas_limit, usize::MAX);
+            let accounts: Vec<_> = (1..5).map(sender).map(|from| {
+                let own = ordered.iter().filter(|transaction| transaction.signer() == from);
+                let (count, spent) = own.fold((0, 0), |(count, spent), transaction| {
+                    (count + 1, spent + u64::try_from(check::cost(transaction).unwrap()).unwrap())
+                });
+                (from, account(count, balance(from) - spent))
+            }).collect();
+            pool.on_head(rules.clone(), accounts);
+            prop_assert_eq!(names(&ahead), names(&pool.best(rules.gas_limit)));
+        }
+    }
+}

@@ -186,3 +186,6 @@ fn is_host_port(address: &str) -> bool {
     }
     !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,10 +58,10 @@ impl Speculation {
         }
     }
 
-    /// The path of its children.
-    pub(super) fn path_through(&self) -> Vec<Step> {
+    /// The path of its children, above the `durable` height.
+    pub(super) fn path_through(&self, durable: Height) -> Vec<Step> {
         let own = Step { height: self.height(), digest: self.digest, hash: self.executed().hash };
-        self.path.iter().copied().chain([own]).collect()
+        self.path.iter().copied().chain([own]).filter(|step| step.height > durable).collect()
     }
 
     /// Whether it stands on the block with `digest` at `height`, once everything up to there is durable.

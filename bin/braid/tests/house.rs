@@ -12,7 +12,7 @@ use std::{
 
 /// Folder of a crate, and the folders whose packages it may depend on. `rpc` reaches `exec` and `state` through what
 /// `chain` re-exports, so that there is one way in.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("crates/types", &[]),
     ("crates/exec", &["types"]),
     ("crates/state", &["types"]),
@@ -20,7 +20,9 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("crates/chain", &["types", "exec", "state", "pool"]),
     ("crates/rpc", &["types", "chain", "pool"]),
     ("crates/bench", &["types", "exec", "state", "chain"]),
-    ("bin/braid", &["types", "exec", "state", "pool", "chain", "rpc", "bench"]),
+    ("crates/light", &[]),
+    ("crates/model", &[]),
+    ("bin/braid", &["types", "exec", "state", "pool", "chain", "rpc", "bench", "consensus", "light"]),
 ];
 
 /// Folders that are built or installed, not written.

@@ -15,7 +15,8 @@ pub const AGREEMENT: &str = "agreement";
 pub const EXCLUSION: &str = "certificates exclude each other";
 /// What final blocks say about execution is what correct validators compute.
 pub const EXECUTION: &str = "a final commitment is what correct validators compute";
-/// Finality is at most `lag` blocks ahead of execution on more than f correct validators.
+/// Finality is at most `lag` blocks ahead of execution on more than f correct validators. Asked where executions are watched and no
+/// restart takes them away.
 pub const BACK_PRESSURE: &str = "finality waits for execution";
 /// A validator whose own results differ from the final ones does not go on.
 pub const DETECTION: &str = "who computes something else stops";

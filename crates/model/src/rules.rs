@@ -125,7 +125,9 @@ pub fn proposal(settings: &Settings, state: &State, by: usize) -> Option<(BlockI
         Leader::Any => true,
         Leader::Validator(leader) => leader == by,
     };
-    let [place, _] = view.proposals();
+    let [first, second] = view.proposals();
+    // Who has forgotten its proposal makes another.
+    let place = if validator.forgotten.notarize.contains(first) { second } else { first };
     if !leads || validator.halted || state.tree.get(place).is_some() || validator.votes.nullify.contains(view) {
         return None;
     }

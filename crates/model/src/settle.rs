@@ -123,7 +123,7 @@ fn settle_validator(settings: &Settings, validator: &mut Validator) {
             validator.barred.remove(view);
         }
     }
-    if settings.execution == Execution::Speculative && !settings.watches_execution {
+    if settings.execution == Execution::Speculative && !settings.watches_execution && !settings.broken {
         validator.executed = BlockSet::default();
     }
 }

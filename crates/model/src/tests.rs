@@ -106,6 +106,17 @@ fn a_restart_that_forgets_votes_can_split_the_chain() {
     assert!(steps.iter().any(|step| matches!(step, Action::Restart(_))));
 }
 
+/// Nobody Byzantine, and one restart without a vote log.
+fn forgetful(leaders: &[Leader]) -> Settings {
+    let settings = Settings { correct: 4, byzantine: 0, restarts: 1, ..Settings::one_of_four(leaders) };
+    Settings { adversary: Adversary::Silent, settles: false, mutation: Mutation::ForgetVotes, ..settings }
+}
+
+#[test]
+fn one_that_forgets_is_borne_where_nobody_else_is_at_fault() {
+    holds(forgetful(&[Any]), &[EQUIVOCATION, SPLIT_VIEW], 1_000);
+}
+
 #[test]
 fn a_vote_to_finalise_after_one_to_nullify_can_split_the_chain() {
     let settings = Settings { settles: false, ..Settings::one_of_four(&[Any, Byzantine]) };

@@ -248,9 +248,9 @@ impl Ledger {
         if height > self.durable().height {
             return Ok(None);
         }
-        let block = self.chain.store().block(height)?;
-        let same = block.filter(|block| order::digest_of(&block.block.header) == Some(digest));
-        Ok(same.map(|block| block.block_ref()))
+        let stored = self.chain.store().header(height)?;
+        let same = stored.filter(|(_, header)| order::digest_of(header) == Some(digest));
+        Ok(same.map(|(hash, _)| BlockRef { height, hash }))
     }
 
     /// Makes a final block durable, and forgets outcomes that are not on its chain. It must stand on the newest durable block, or

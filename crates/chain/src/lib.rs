@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`genesis`] (block 0), [`consensus`] (what a header must say), [`process`] (execute a block and compare
 //! it with its header), [`build`] (make the next block), [`chain`] (the handle that everyone shares), [`sequencer`] (when
-//! a lone node makes blocks), [`ledger`] (the door for validators).
+//! a lone node makes blocks), [`ledger`] (the door for validators),
+//! [`snapshot`] (state sync).
 
 pub mod build;
 pub mod chain;
@@ -11,6 +12,7 @@ pub mod genesis;
 pub mod ledger;
 pub mod process;
 pub mod sequencer;
+pub mod snapshot;
 pub mod view;
 
 pub use braid_exec as exec;
@@ -22,7 +24,10 @@ pub use genesis::genesis_block;
 pub use ledger::{Durable, FaultKind, Ledger, LedgerError, LedgerStatistics, ProposalLimits};
 pub use process::{Parent, Processed, process};
 pub use sequencer::{Clock, Mining, Sequencer, SequencerOptions};
+pub use snapshot::{Snapshot, SnapshotImport, SyncError};
 pub use view::{Ancestors, BlockView};
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

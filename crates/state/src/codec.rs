@@ -12,6 +12,7 @@ mod changes;
 mod checkpoint;
 mod reader;
 mod record;
+mod snapshot;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,9 @@ pub(crate) use checkpoint::Checkpoint;
 pub use reader::CodecError;
 pub use record::{Record, decode_record};
 pub(crate) use record::{encode_block_record, encode_override_record};
+pub(crate) use snapshot::{
+    decode_chunk, decode_manifest, decode_progress, encode_chunk, encode_manifest, encode_progress,
+};
 
 /// Version of all formats of this module.
 pub(crate) const VERSION: u8 = 1;

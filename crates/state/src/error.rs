@@ -75,6 +75,9 @@ pub enum StoreError {
     /// Byte code is missing.
     #[error("failed to read byte code")]
     Code(#[from] CodeError),
+    /// A snapshot was begun to be imported, and never finished.
+    #[error("data directory holds an unfinished snapshot")]
+    Unfinished,
     /// There is no block yet.
     #[error("store has no genesis yet")]
     Empty,

@@ -11,23 +11,29 @@
 //! | `history` | tagged key (see [`Key`]), height | value before the block at that height; empty: absent |
 //! | `touched` | height | tagged keys with an entry in `history` at that height |
 //! | `preimage` | keccak | address or slot |
+//! | `header` | height | hash, RLP of the header: blocks below a snapshot, whose bodies are not here |
 //! | `meta` | `checkpoint` | [`Checkpoint`] |
+//! | `meta` | `import` | [`Progress`], until a snapshot is complete |
 //!
 //! Heights are big-endian, so keys sort by height. A batch changes all keyspaces atomically.
 
 use std::path::Path;
 
+use alloy_consensus::Header;
 use alloy_primitives::{B256, TxHash, U256};
+use alloy_rlp::{Decodable, Encodable};
 use braid_types::{ExecutedBlock, Height, TxIndex, changes::AccountState};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot};
 
 use crate::{
     codec::{self, Checkpoint, CodecError},
     error::StoreError,
+    snapshot::Progress,
     state::Difference,
 };
 
 const CHECKPOINT_KEY: &[u8] = b"checkpoint";
+const IMPORT_KEY: &[u8] = b"import";
 const ACCOUNT_TAG: u8 = b'a';
 const SLOT_TAG: u8 = b's';
 
@@ -44,6 +50,7 @@ pub(crate) struct Flat {
     pub(crate) history: Keyspace,
     pub(crate) touched: Keyspace,
     pub(crate) preimage: Keyspace,
+    pub(crate) header: Keyspace,
     pub(crate) meta: Keyspace,
 }
 
@@ -126,6 +133,7 @@ impl Flat {
             history: keyspace("history")?,
             touched: keyspace("touched")?,
             preimage: keyspace("preimage")?,
+            header: keyspace("header")?,
             meta: keyspace("meta")?,
             db,
         })
@@ -156,8 +164,46 @@ impl Flat {
     }
 
     pub(crate) fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
-        let block = self.block.get(height.to_be_bytes())?;
-        block.map(|bytes| codec::block_hash(&bytes).map_err(StoreError::decode("block"))).transpose()
+        if let Some(bytes) = self.block.get(height.to_be_bytes())? {
+            return codec::block_hash(&bytes).map(Some).map_err(StoreError::decode("block"));
+        }
+        let Some(bytes) = self.header.get(height.to_be_bytes())? else { return Ok(None) };
+        let hash = bytes.first_chunk().ok_or(StoreError::Damaged("header is cut short"))?;
+        Ok(Some(B256::new(*hash)))
+    }
+
+    /// A header with its hash, of a block or alone.
+    pub(crate) fn header(&self, height: Height) -> Result<Option<(B256, Header)>, StoreError> {
+        if let Some(bytes) = self.block.get(height.to_be_bytes())? {
+            let executed = codec::decode_block(&bytes, Vec::new()).map_err(StoreError::decode("block"))?;
+            return Ok(Some((executed.hash, executed.block.header)));
+        }
+        let Some(bytes) = self.header.get(height.to_be_bytes())? else { return Ok(None) };
+        let damaged = StoreError::Damaged("header is invalid");
+        let Some((hash, mut rlp)) = bytes.split_first_chunk::<32>() else { return Err(damaged) };
+        let header = Header::decode(&mut rlp).map_err(|_| damaged)?;
+        Ok(Some((B256::new(*hash), header)))
+    }
+
+    /// Adds a header without its block.
+    pub(crate) fn put_header(&self, batch: &mut OwnedWriteBatch, header: &Header) {
+        let mut value = header.hash_slow().to_vec();
+        header.encode(&mut value);
+        batch.insert(&self.header, header.number.to_be_bytes(), value);
+    }
+
+    /// How far an unfinished import has come; `None` if there is none.
+    pub(crate) fn progress(&self) -> Result<Option<Progress>, StoreError> {
+        let bytes = self.meta.get(IMPORT_KEY)?;
+        bytes.map(|bytes| codec::decode_progress(&bytes).map_err(StoreError::decode("import"))).transpose()
+    }
+
+    pub(crate) fn put_progress(&self, batch: &mut OwnedWriteBatch, progress: &Progress) {
+        batch.insert(&self.meta, IMPORT_KEY, codec::encode_progress(progress));
+    }
+
+    pub(crate) fn remove_progress(&self, batch: &mut OwnedWriteBatch) {
+        batch.remove(&self.meta, IMPORT_KEY);
     }
 
     pub(crate) fn height(&self, hash: B256) -> Result<Option<Height>, StoreError> {
@@ -237,6 +283,7 @@ impl Flat {
             &self.history,
             &self.touched,
             &self.preimage,
+            &self.header,
             &self.meta,
         ];
         keyspaces.map(|it| (it.name().to_string(), it.approximate_len() as u64, it.disk_space())).to_vec()

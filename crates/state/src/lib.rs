@@ -1,7 +1,8 @@
 //! Keeps accounts, storage, code and blocks on disk, with their Merkle root and proofs.
 //!
 //! Reading order: [`state`] (accounts and slots in a persistent trie), [`store`] (commit, read, roll back), `log` (the
-//! commit point), `flat` and `checkpoint` (where the log goes), `history` (older states), `recovery` (opening).
+//! commit point), `flat` and `checkpoint` (where the log goes), `history` (older states), `recovery` (opening),
+//! [`snapshot`] (the whole state for who joins late).
 
 mod checkpoint;
 pub mod codec;
@@ -15,10 +16,12 @@ pub mod log;
 mod memory;
 mod recovery;
 mod rollback;
+pub mod snapshot;
 pub mod state;
 pub mod store;
 mod trie;
 
 pub use error::{CodeError, StoreError};
+pub use snapshot::{Cursor, Import, Manifest, SnapshotError};
 pub use state::{AccountProof, State, StorageProof};
 pub use store::{Head, HistoricalState, StateAt, Store, StoreOptions, StoreStats};

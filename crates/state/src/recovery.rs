@@ -60,7 +60,7 @@ pub(crate) fn recover(dir: &Path) -> Result<Recovered, StoreError> {
 }
 
 /// Creates the directory and makes its name durable.
-fn create(dir: &Path) -> Result<(), StoreError> {
+pub(crate) fn create(dir: &Path) -> Result<(), StoreError> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -70,11 +70,11 @@ fn create(dir: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes what was created or renamed in a directory durable.
-fn sync(dir: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync(dir: &Path) -> Result<(), StoreError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", dir))
 }
 
-fn lock(dir: &Path) -> Result<File, StoreError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let options = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = options.map_err(StoreError::io("open", &path))?;
@@ -86,7 +86,7 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 }
 
 /// Checks the version of an existing directory, and writes it into a new one.
-fn check_schema(dir: &Path) -> Result<(), StoreError> {
+pub(crate) fn check_schema(dir: &Path) -> Result<(), StoreError> {
     let path = dir.join("schema");
     if !dir.join("flat").exists() {
         let mut file = File::create(&path).map_err(StoreError::io("create", &path))?;
@@ -106,6 +106,9 @@ fn check_schema(dir: &Path) -> Result<(), StoreError> {
 fn read_checkpoint(flat: &Flat, codes: &Arc<Codes>) -> Result<Memory, StoreError> {
     let view = flat.db.snapshot();
     let Some(checkpoint) = flat.checkpoint(&view)? else {
+        if flat.progress()?.is_some() {
+            return Err(StoreError::Unfinished);
+        }
         return Ok(Memory::new(State::empty_over(Arc::clone(codes)), None));
     };
     let Checkpoint { block, root, .. } = checkpoint;
@@ -119,7 +122,7 @@ fn read_checkpoint(flat: &Flat, codes: &Arc<Codes>) -> Result<Memory, StoreError
     Ok(memory)
 }
 
-fn rebuild_trie(flat: &Flat, view: &Snapshot, codes: &Arc<Codes>) -> Result<State, StoreError> {
+pub(crate) fn rebuild_trie(flat: &Flat, view: &Snapshot, codes: &Arc<Codes>) -> Result<State, StoreError> {
     let parts: Result<Vec<_>, _> = (0..16u8).into_par_iter().map(|nibble| read_leaves(flat, view, nibble)).collect();
     let leaves = parts?.into_iter().flatten().map(|(key, leaf)| (key, Some(leaf))).collect();
     Ok(State::from_leaves(leaves, Arc::clone(codes)))

@@ -4,7 +4,7 @@
 //! (see [`crate::trie`]), so that every state ever handed out stays valid and two neighbours share almost all of
 //! their memory.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Encodable, Header};
@@ -64,6 +64,9 @@ pub struct StorageProof {
     /// RLP nodes from the storage root down.
     pub nodes: Vec<Bytes>,
 }
+
+/// Calls its second argument with the slots of an account from a hashed slot on, in order, until it breaks.
+pub(crate) type Slots<'a> = &'a dyn Fn(&B256, &mut dyn FnMut(&B256, &U256) -> ControlFlow<()>);
 
 /// One differing key of two states, with hashed keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,6 +229,22 @@ impl State {
             trie::for_each(leaf.storage.as_ref(), &mut |slot, value: &U256| slots.push((*slot, *value)));
             visit(*key, leaf.account, &mut slots.into_iter());
         });
+    }
+
+    /// Calls `visit` with every account whose hashed address is not below `from`, in order, until it breaks. The third argument
+    /// visits the account's slots, from a hashed slot on, likewise.
+    pub(crate) fn walk_from<B>(
+        &self,
+        from: &B256,
+        visit: &mut impl FnMut(&B256, AccountState, Slots<'_>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        trie::walk_from(self.0.accounts.as_ref(), from, &mut |key, leaf: &AccountLeaf| {
+            let slots = |from: &B256, visit: &mut dyn FnMut(&B256, &U256) -> ControlFlow<()>| {
+                // Whether the caller has seen enough is the caller's to know.
+                let _ = trie::walk_from(leaf.storage.as_ref(), from, &mut |slot, value: &U256| visit(slot, value));
+            };
+            visit(key, leaf.account, &slots)
+        })
     }
 
     /// Every key whose value differs between `self` and `new`; sub-tries that both share cost nothing.

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use braid_types::{BlockRef, ExecutedBlock, Height, StateChanges, TxIndex, changes::AccountState};
 
@@ -239,6 +240,16 @@ impl Store {
     pub fn hash(&self, height: Height) -> Result<Option<B256>, StoreError> {
         let cached = self.shared.memory.read().block(height).map(|block| block.hash);
         cached.map_or_else(|| self.shared.flat.hash(height), |hash| Ok(Some(hash)))
+    }
+
+    /// Hash and header at a height. A store made from a snapshot has headers below it, whose blocks it does not have.
+    ///
+    /// # Errors
+    /// If the disk cannot be read.
+    pub fn header(&self, height: Height) -> Result<Option<(B256, Header)>, StoreError> {
+        let cached =
+            self.shared.memory.read().block(height).map(|executed| (executed.hash, executed.block.header.clone()));
+        cached.map_or_else(|| self.shared.flat.header(height), |found| Ok(Some(found)))
     }
 
     /// The height of the block with a hash.

@@ -130,3 +130,15 @@ pub const MAX_VALIDATORS: usize = 1_024;
 /// Heights by which an execution commitment may lag behind the ordered block that carries it. Execution must stay ahead of
 /// finality by less than [`MAX_SPECULATIVE_BLOCKS`].
 pub const MAX_EXECUTION_LAG: u64 = 16;
+
+/// Bytes of a snapshot's chunk at which it is closed: it takes a moment to send, and is one of few even where the state is large.
+pub const SNAPSHOT_CHUNK_SIZE_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a snapshot's chunk. The last entry may exceed [`SNAPSHOT_CHUNK_SIZE_BYTES`] by the account's code.
+pub const MAX_SNAPSHOT_CHUNK_SIZE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of what a snapshot says about its block: the block, its receipts, and the headers before.
+pub const MAX_SNAPSHOT_MANIFEST_SIZE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Headers that a snapshot has, its own included: those whose hashes the next block can ask for (BLOCKHASH).
+pub const SNAPSHOT_HEADERS: u64 = 256;

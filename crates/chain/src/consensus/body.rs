@@ -39,7 +39,8 @@ pub fn check(block: &Block, fork: Fork) -> Result<(), BlockError> {
     Ok(())
 }
 
-fn check_roots(block: &Block) -> Result<(), BlockError> {
+/// Checks what a header says about its body.
+pub(crate) fn check_roots(block: &Block) -> Result<(), BlockError> {
     let (found, expected) = (block.header.transactions_root, transactions_root(&block.transactions));
     if found != expected {
         return Err(BlockError::TransactionsRoot { found, expected });

@@ -78,7 +78,7 @@ fn read_map<K: Ord, V>(
     Ok(entries.into_iter().collect())
 }
 
-fn put_account(out: &mut Vec<u8>, account: Option<&AccountState>, flags: u8) {
+pub(super) fn put_account(out: &mut Vec<u8>, account: Option<&AccountState>, flags: u8) {
     let Some(AccountState { nonce, balance, code_hash }) = account else {
         out.push(flags);
         return;
@@ -92,7 +92,12 @@ fn put_account(out: &mut Vec<u8>, account: Option<&AccountState>, flags: u8) {
     }
 }
 
-fn read_account(reader: &mut Reader<'_>) -> Result<(Option<AccountState>, u8), CodecError> {
+/// Whether the flags of an account say that its earlier storage was removed.
+pub(super) const fn is_cleared(flags: u8) -> bool {
+    flags & CLEARED != 0
+}
+
+pub(super) fn read_account(reader: &mut Reader<'_>) -> Result<(Option<AccountState>, u8), CodecError> {
     let flags = reader.byte()?;
     if flags & !(EXISTS | HAS_CODE | CLEARED) != 0 || flags & (EXISTS | HAS_CODE) == HAS_CODE {
         return Err(CodecError::Invalid("account flags"));

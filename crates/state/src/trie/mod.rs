@@ -20,5 +20,5 @@ mod tests;
 
 pub(crate) use diff::diff;
 pub(crate) use node::{Child, Value};
-pub(crate) use read::{for_each, get, prove, root_hash};
+pub(crate) use read::{for_each, get, prove, root_hash, walk_from};
 pub(crate) use update::{Op, update};

@@ -1,5 +1,7 @@
 //! Looking up, proving and walking.
 
+use std::ops::ControlFlow;
+
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::EMPTY_ROOT_HASH;
 
@@ -52,5 +54,30 @@ pub(crate) fn for_each<'a, V>(root: Option<&'a Child<V>>, visit: &mut impl FnMut
         None => {}
         Some(Child::Leaf(leaf)) => visit(&leaf.key, &leaf.value),
         Some(Child::Branch(branch)) => branch.children().iter().for_each(|child| for_each(Some(child), visit)),
+    }
+}
+
+/// Calls `visit` with every key not below `from` and its value, in the order of keys, until it breaks.
+pub(crate) fn walk_from<V, B>(
+    root: Option<&Child<V>>,
+    from: &B256,
+    visit: &mut impl FnMut(&B256, &V) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    match root {
+        None => ControlFlow::Continue(()),
+        Some(Child::Leaf(leaf)) if leaf.key < *from => ControlFlow::Continue(()),
+        Some(Child::Leaf(leaf)) => visit(&leaf.key, &leaf.value),
+        Some(Child::Branch(branch)) => {
+            let common = common_nibbles(&branch.path, from);
+            let is_parted = common < branch.depth;
+            if is_parted && nibble(&branch.path, common) < nibble(from, common) {
+                return ControlFlow::Continue(());
+            }
+            // Where the path has parted from `from` upwards, every key is above; else children below its nibble are not.
+            let first = if is_parted { 0 } else { nibble(from, branch.depth) };
+            (first..16)
+                .filter_map(|index| branch.child(index))
+                .try_for_each(|child| walk_from(Some(child), from, visit))
+        }
     }
 }

@@ -169,7 +169,7 @@ fn run(ledger: &Ledger, blocks: &[Arc<OrderedBlock>], branch: &[Arc<OrderedBlock
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10, ..ProptestConfig::default() })]
 
     #[test]
     fn the_order_of_executions_does_not_matter(

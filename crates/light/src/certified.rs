@@ -2,7 +2,7 @@
 //!
 //! A certificate makes all ancestors of its block final too, and not every block has one of its own. So the proof is the header, those
 //! above it up to one with a certificate, and that certificate: `number of headers ‖ headers ‖ certificate`, the lowest header
-//! first. Nodes give it as the `certificate` of `braid_getCertificate`.
+//! first. Nodes give it as the `proof` of `braid_getCertificate`.
 
 use alloy_primitives::B256;
 

@@ -1,0 +1,75 @@
+//! Which processor the arithmetic runs on.
+
+use std::sync::LazyLock;
+
+use crate::{
+    claim::{self, Claim},
+    field::portable::Portable,
+    generator::Generator,
+    lockstep::{self, Input, Outcome},
+};
+
+/// The arithmetic of one field implementation. Both functions want at least one input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backend {
+    /// [`lockstep::recover`].
+    pub(crate) recover: fn(&[Input]) -> Vec<Outcome>,
+    /// [`claim::check`].
+    pub(crate) check: fn(&[Claim]) -> Vec<bool>,
+}
+
+/// For every processor.
+pub(crate) const PORTABLE: Backend = Backend { recover: recover_portable, check: claim::check::<Portable> };
+
+impl Backend {
+    /// The fastest one that this processor has.
+    pub(crate) fn detected() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(backend) = avx2::backend() {
+            return backend;
+        }
+        PORTABLE
+    }
+}
+
+fn recover_portable(inputs: &[Input]) -> Vec<Outcome> {
+    static GENERATOR: LazyLock<Generator<Portable>> = LazyLock::new(Generator::compute);
+    lockstep::recover(&GENERATOR, inputs)
+}
+
+/// For processors with AVX2.
+///
+/// Everything that is generic over the field is inlined into the functions with the attribute, and so compiled for AVX2.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2 {
+    use std::sync::LazyLock;
+
+    use super::{Backend, Claim, Generator, Input, Outcome, claim, lockstep};
+    use crate::field::{avx2::V4, limbs::Limbs};
+
+    /// The backend, if the processor has AVX2.
+    pub(crate) fn backend() -> Option<Backend> {
+        // SAFETY, for both calls: reached only through a backend, which is given away only where there is AVX2.
+        std::arch::is_x86_feature_detected!("avx2").then_some(Backend {
+            recover: |inputs| unsafe { recover(inputs) },
+            check: |claims| unsafe { check(claims) },
+        })
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn recover(inputs: &[Input]) -> Vec<Outcome> {
+        // SAFETY: the processor has what this function needs too.
+        static GENERATOR: LazyLock<Generator<Limbs<V4>>> = LazyLock::new(|| unsafe { compute() });
+        lockstep::recover(&GENERATOR, inputs)
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn compute() -> Generator<Limbs<V4>> {
+        Generator::compute()
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn check(claims: &[Claim]) -> Vec<bool> {
+        claim::check::<Limbs<V4>>(claims)
+    }
+}

@@ -1,0 +1,171 @@
+//! Four elements of secp256k1's base field at once.
+//!
+//! The prime is p = 2^256 - 2^32 - 977. Everything above this module is written once over [`Field`] and works on [`LANES`]
+//! independent elements; an implementation holds them in vector registers ([`limbs`] over [`avx2`]) or one after the other
+//! ([`portable`]). Nothing here takes the same time for all inputs: signatures and public keys are public.
+//!
+//! # Magnitudes
+//! Limbs are wider than needed, so that sums and differences need no carries. An element's *magnitude* says by how much
+//! its limbs may exceed those of a product:
+//!
+//! | operation | wants | gives |
+//! |---|---|---|
+//! | `mul`, `square`, `mul_add`, `square_add`, `triple`, `from_words`, `unpack` | magnitudes whose product is at most 6 | 1 |
+//! | `add` | | the sum |
+//! | `sub::<K>` | a subtrahend of at most 2K - 1 | 2K more than the minuend |
+//! | `negate_if` | 1 | 2 |
+//! | `pack`, `to_words` | 1 | |
+//!
+//! The tests run the whole recovery over limbs that check each of these bounds.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(any(target_arch = "x86_64", test))]
+pub(crate) mod limbs;
+pub(crate) mod portable;
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// Elements that are computed at once.
+pub(crate) const LANES: usize = 4;
+
+/// A number of 256 bits, least significant word first.
+pub(crate) type Words = [u64; 4];
+
+/// The prime p.
+pub(crate) const PRIME: Words = [0xffff_fffe_ffff_fc2f, u64::MAX, u64::MAX, u64::MAX];
+
+/// 2^256 - p.
+pub(crate) const FOLD: u64 = 0x1_0000_03d1;
+
+/// For each lane all ones or zero.
+pub(crate) type Mask = [u64; LANES];
+
+/// [`LANES`] elements of the field. Its operations are described in the module's documentation.
+pub(crate) trait Field: Copy {
+    /// One element at rest.
+    type Packed: Copy + Default + Send + Sync + std::fmt::Debug + 'static;
+
+    /// Elements from numbers below 2^256, which may exceed the prime.
+    fn from_words(words: &[Words; LANES]) -> Self;
+
+    /// The least representatives.
+    fn to_words(&self) -> [Words; LANES];
+
+    /// Elements from where they rest, which need not be one place.
+    fn unpack(packed: [&Self::Packed; LANES]) -> Self;
+
+    /// Elements to rest apart.
+    fn pack(&self) -> [Self::Packed; LANES];
+
+    /// The negative of an element at rest, of magnitude 2.
+    fn negate_packed(packed: &Self::Packed) -> Self::Packed;
+
+    /// Product.
+    fn mul(&self, other: &Self) -> Self;
+
+    /// `self * other + addend`, the addend of any magnitude up to 16.
+    fn mul_add(&self, other: &Self, addend: &Self) -> Self;
+
+    /// Square.
+    fn square(&self) -> Self;
+
+    /// `self² + addend`, the addend of any magnitude up to 16.
+    fn square_add(&self, addend: &Self) -> Self;
+
+    /// Sum.
+    fn add(&self, other: &Self) -> Self;
+
+    /// Difference.
+    fn sub<const K: u64>(&self, other: &Self) -> Self;
+
+    /// The negative, made from nothing but a multiple of the prime.
+    fn neg<const K: u64>(other: &Self) -> Self;
+
+    /// Three times an element.
+    fn triple(&self) -> Self;
+
+    /// The negative in the lanes where the mask is set.
+    fn negate_if(&self, mask: &Mask) -> Self;
+
+    /// Another element in the lanes where the mask is set. Slow.
+    fn replace_if(&self, mask: &Mask, other: &Self) -> Self {
+        let (mut words, other) = (self.to_words(), other.to_words());
+        for lane in 0..LANES {
+            if mask[lane] != 0 {
+                words[lane] = other[lane];
+            }
+        }
+        Self::from_words(&words)
+    }
+
+    /// The same small number in all lanes.
+    #[inline(always)]
+    fn small(value: u64) -> Self {
+        Self::from_words(&[[value, 0, 0, 0]; LANES])
+    }
+
+    /// Twice an element.
+    #[inline(always)]
+    fn double(&self) -> Self {
+        self.add(self)
+    }
+
+    /// `self` squared `count` times.
+    #[inline(always)]
+    fn square_times(&self, count: usize) -> Self {
+        let mut power = *self;
+        for _ in 0..count {
+            power = power.square();
+        }
+        power
+    }
+}
+
+/// The powers of `a` that both exponents below begin with: 2^2 - 1, 2^22 - 1 and 2^223 - 1.
+#[inline(always)]
+fn common_powers<F: Field>(a: &F) -> (F, F, F) {
+    let x2 = a.square().mul(a);
+    let x3 = x2.square().mul(a);
+    let x6 = x3.square_times(3).mul(&x3);
+    let x9 = x6.square_times(3).mul(&x3);
+    let x11 = x9.square_times(2).mul(&x2);
+    let x22 = x11.square_times(11).mul(&x11);
+    let x44 = x22.square_times(22).mul(&x22);
+    let x88 = x44.square_times(44).mul(&x44);
+    let x176 = x88.square_times(88).mul(&x88);
+    let x220 = x176.square_times(44).mul(&x44);
+    let x223 = x220.square_times(3).mul(&x3);
+    (x2, x22, x223)
+}
+
+/// A square root of `a` if it has one, otherwise one of `-a`: a^((p + 1) / 4), as p = 3 mod 4.
+#[inline(always)]
+pub(crate) fn root<F: Field>(a: &F) -> F {
+    let (x2, x22, x223) = common_powers(a);
+    x223.square_times(23).mul(&x22).square_times(6).mul(&x2).square_times(2)
+}
+
+/// The inverse, a^(p - 2); of zero, zero.
+#[inline(always)]
+pub(crate) fn invert<F: Field>(a: &F) -> F {
+    let (x2, x22, x223) = common_powers(a);
+    x223.square_times(23).mul(&x22).square_times(5).mul(a).square_times(3).mul(&x2).square_times(2).mul(a)
+}
+
+/// The least representative of a number of 256 bits.
+pub(crate) fn canonical(words: &Words) -> Words {
+    let (sum, carry) = add_small(words, FOLD);
+    if carry { sum } else { *words }
+}
+
+/// Adds a word, with the carry out of the highest.
+pub(crate) fn add_small(words: &Words, value: u64) -> (Words, bool) {
+    let mut sum = *words;
+    let mut carry = value;
+    for word in &mut sum {
+        let (total, overflow) = word.overflowing_add(carry);
+        (*word, carry) = (total, u64::from(overflow));
+    }
+    (sum, carry != 0)
+}

@@ -1,0 +1,172 @@
+//! Both fields, and limbs that check their bounds, against arbitrary-precision integers.
+
+use num_bigint::BigUint;
+use proptest::prelude::*;
+
+use super::{limbs::{Limbs, Vector}, portable::Portable, *};
+
+/// Lanes whose operations fail when they lose a bit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checked([u64; LANES]);
+
+impl Checked {
+    #[inline(never)]
+    fn zip(self, other: Self, f: fn(u64, u64) -> Option<u64>) -> Self {
+        Self(std::array::from_fn(|lane| f(self.0[lane], other.0[lane]).expect("a bound does not hold")))
+    }
+}
+
+impl Vector for Checked {
+    fn load(words: &[u64; LANES]) -> Self {
+        Self(*words)
+    }
+
+    fn store(self) -> [u64; LANES] {
+        self.0
+    }
+
+    fn splat(word: u64) -> Self {
+        Self([word; LANES])
+    }
+
+    fn add(self, other: Self) -> Self {
+        self.zip(other, u64::checked_add)
+    }
+
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, u64::checked_sub)
+    }
+
+    fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| Some(u64::from(u32::try_from(a).ok()?) * u64::from(u32::try_from(b).ok()?)))
+    }
+
+    fn and(self, other: Self) -> Self {
+        self.zip(other, |a, b| Some(a & b))
+    }
+
+    fn shl<const N: i32>(self) -> Self {
+        Self(self.0.map(|word| {
+            assert!(word.leading_zeros() >= N as u32, "a bound does not hold");
+            word << N
+        }))
+    }
+
+    fn shr<const N: i32>(self) -> Self {
+        Self(self.0.map(|word| word >> N))
+    }
+
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        std::array::from_fn(|i| Self(rows.map(|row| row.0[i])))
+    }
+
+    // Calls of their own, or the compiler would need minutes.
+    #[inline(never)]
+    fn multiply(a: &Limbs<Self>, b: &Limbs<Self>) -> Limbs<Self> {
+        limbs::multiply(a, b)
+    }
+
+    #[inline(never)]
+    fn multiply_add(a: &Limbs<Self>, b: &Limbs<Self>, addend: &Limbs<Self>) -> Limbs<Self> {
+        limbs::multiply_add(a, b, addend)
+    }
+
+    #[inline(never)]
+    fn square(a: &Limbs<Self>) -> Limbs<Self> {
+        limbs::square(a)
+    }
+
+    #[inline(never)]
+    fn square_times(a: &Limbs<Self>, count: usize) -> Limbs<Self> {
+        limbs::square_times(a, count)
+    }
+
+    #[inline(never)]
+    fn square_add(a: &Limbs<Self>, addend: &Limbs<Self>) -> Limbs<Self> {
+        limbs::square_add(a, addend)
+    }
+}
+
+fn number(words: &Words) -> BigUint {
+    BigUint::from_slice(&words.iter().flat_map(|word| [*word as u32, (word >> 32) as u32]).collect::<Vec<_>>())
+}
+
+fn prime() -> BigUint {
+    number(&PRIME)
+}
+
+/// Numbers near the edges of words, limbs and the prime, and any.
+fn words() -> impl Strategy<Value = Words> {
+    let edge = prop_oneof![Just(0_u64), Just(1), Just(u64::MAX), Just(u64::MAX - FOLD), Just(1 << 29), any::<u64>()];
+    let near_prime = (-3_i64..3).prop_map(|offset| {
+        let mut words = PRIME;
+        words[0] = words[0].wrapping_add_signed(offset);
+        words
+    });
+    prop_oneof![3 => proptest::array::uniform4(edge), 1 => near_prime, 2 => any::<Words>()]
+}
+
+fn lanes() -> impl Strategy<Value = [Words; LANES]> {
+    proptest::array::uniform4(words())
+}
+
+fn check<F: Field>(result: &F, expected: impl Fn(usize) -> BigUint) {
+    for (lane, words) in result.to_words().iter().enumerate() {
+        assert_eq!(number(words), expected(lane) % prime(), "lane {lane}");
+    }
+}
+
+fn agree<F: Field>(a: &[Words; LANES], b: &[Words; LANES], mask: &Mask) {
+    let p = prime();
+    let (fa, fb) = (F::from_words(a), F::from_words(b));
+    let (na, nb) = (a.map(|a| number(&a)), b.map(|b| number(&b)));
+    check(&fa, |i| na[i].clone());
+    check(&fa.mul(&fb), |i| &na[i] * &nb[i]);
+    check(&fa.square(), |i| &na[i] * &na[i]);
+    check(&fa.mul_add(&fb, &F::neg::<3>(&fb.double().double())), |i| &na[i] * &nb[i] + 4_u8 * (&p * 2_u8 - &nb[i]));
+    check(&fa.square_add(&fb.double()), |i| &na[i] * &na[i] + 2_u8 * &nb[i]);
+    check(&fa.sub::<1>(&fb).mul(&fa.double()), |i| (&na[i] + 2_u8 * &p - &nb[i]) * 2_u8 * &na[i]);
+    check(&fa.triple(), |i| 3_u8 * &na[i]);
+    check(&fa.negate_if(mask).mul(&fb.triple()), |i| {
+        (if mask[i] == 0 { na[i].clone() } else { 2_u8 * &p - &na[i] }) * 3_u8 * &nb[i]
+    });
+    let packed = fa.mul(&fb).pack();
+    check(&F::unpack([&packed[1], &packed[2], &packed[3], &packed[0]]), |i| &na[(i + 1) % 4] * &nb[(i + 1) % 4]);
+}
+
+fn powers<F: Field>(a: &[Words; LANES]) {
+    let p = prime();
+    let element = F::from_words(a);
+    let numbers = a.map(|a| number(&a));
+    check(&root(&element), |i| numbers[i].modpow(&((&p + 1_u8) >> 2), &p));
+    check(&invert(&element), |i| numbers[i].modpow(&(&p - 2_u8), &p));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn arithmetic_agrees_with_integers(a in lanes(), b in lanes(), signs in any::<[bool; LANES]>()) {
+        let mask = signs.map(|negative| if negative { u64::MAX } else { 0 });
+        agree::<Portable>(&a, &b, &mask);
+        agree::<Limbs<Checked>>(&a, &b, &mask);
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            agree::<Limbs<avx2::V4>>(&a, &b, &mask);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn powers_agree_with_integers(a in lanes()) {
+        powers::<Portable>(&a);
+        powers::<Limbs<Checked>>(&a);
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            powers::<Limbs<avx2::V4>>(&a);
+        }
+    }
+}

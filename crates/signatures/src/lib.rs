@@ -1,0 +1,18 @@
+//! Recovers the senders of many transactions at once.
+//!
+//! Reading order: [`recover_all`] in `recover` (what goes in and out), `lockstep` (the algorithm), `point` and `generator` (points,
+//! four at once), `field` (the arithmetic below), `scalar` (the arithmetic modulo the order).
+
+mod backend;
+mod claim;
+mod field;
+mod generator;
+mod lockstep;
+mod multi;
+mod point;
+mod recover;
+mod scalar;
+#[cfg(test)]
+mod tests;
+
+pub use recover::{PublicKey, RecoveryError, Signed, recover_all, recover_hinted};

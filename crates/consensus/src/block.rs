@@ -322,3 +322,6 @@ impl<K: Dissemination> BoundedBlock for Block<K> {
         Header::<K>::MAX_SIZE + limits.bytes
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,8 @@ impl<K: Dissemination> Read for Certified<K> {
 
 trait Find: Send + Sync {
     fn find(&self, height: u64) -> BoxFuture<'static, Option<Bytes>>;
+
+    fn block(&self, height: u64) -> BoxFuture<'static, Option<Bytes>>;
 }
 
 /// Looks certificates up. Clones share the source.
@@ -96,6 +98,11 @@ impl Certificates {
     /// The encoded [`Certified`] header at `height`. `None` if it is not final here yet, or no longer kept.
     pub async fn certificate(&self, height: u64) -> Option<Bytes> {
         self.0.find(height).await
+    }
+
+    /// The encoded final [`Block`] at `height`. `None` if there is none here yet, or it is no longer kept.
+    pub async fn block(&self, height: u64) -> Option<Bytes> {
+        self.0.block(height).await
     }
 }
 
@@ -123,6 +130,15 @@ where
                 }
             }
             None
+        }
+        .boxed()
+    }
+
+    fn block(&self, height: u64) -> BoxFuture<'static, Option<Bytes>> {
+        let marshal = self.marshal.clone();
+        async move {
+            let block = V::into_shared(marshal.get_block(Height::new(height)).await?);
+            Some(block.inner().encode())
         }
         .boxed()
     }

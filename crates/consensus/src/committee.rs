@@ -313,3 +313,6 @@ impl Read for Tally {
         (0..length).map(entry).collect::<Result<_, Error>>().map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests;

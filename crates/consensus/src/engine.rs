@@ -141,6 +141,8 @@ pub struct Node {
     pub faults: mpsc::Receiver<Fault>,
     /// Finality certificates, for light clients.
     pub certificates: Certificates,
+    /// The committees by epoch.
+    pub committees: Committees,
     /// Set once consensus has stopped; the process must end then.
     pub stopped: watch::Receiver<Option<StopReason>>,
     /// The tasks. They end when this is dropped.
@@ -498,7 +500,7 @@ where
         blocker: network.blocker,
         marshal: mailbox.clone(),
         automaton: automaton(mailbox),
-        watcher: Watcher::new(context.child("watcher"), committees, faults, board.clone()),
+        watcher: Watcher::new(context.child("watcher"), committees.clone(), faults, board.clone()),
         strategy,
         timeouts: settings.timeouts,
         partition: settings.partition,
@@ -508,7 +510,7 @@ where
     };
     let epochs = context.child("orchestrator").spawn(move |_| orchestrator.run(epoch, network.channels, passed));
     let tasks = Tasks(vec![epochs, finality, marshal, broadcast]);
-    Ok(Node { status, faults: reported, certificates, stopped, _tasks: tasks })
+    Ok(Node { status, faults: reported, certificates, committees, stopped, _tasks: tasks })
 }
 
 async fn archive<E, V>(

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use braid_types::BlockRef;
 use commonware_actor::Feedback;
 use commonware_consensus::{Reporter, marshal::Update, types::Epoch};
 use commonware_cryptography::Digested;
@@ -13,7 +14,7 @@ use commonware_runtime::Clock;
 use commonware_utils::{Acknowledgement as _, SystemTimeExt as _, acknowledgement::Exact, channel::mpsc};
 
 use crate::{
-    block::{Block, Dissemination},
+    block::{Block, Dissemination, Header},
     committees::Committees,
     pipeline::{Pipeline, Refusal},
     rules::Rules,
@@ -93,6 +94,7 @@ impl Finality {
         if header.height == 0 {
             return Ok(());
         }
+        self.compare(header)?;
         let ordered = self.pipeline.check(block.inner()).await?;
         let executed = self.pipeline.commit(&ordered).await?;
         if let Some(committee) = &header.next {
@@ -110,6 +112,23 @@ impl Finality {
         Ok(())
     }
 
+    /// Holds our execution against what the validators agreed that it gives. Every height below is durable.
+    fn compare<K: Dissemination>(&self, header: &Header<K>) -> Result<(), Refusal> {
+        let BlockRef { height, hash: finalized } = header.execution;
+        let stored = self.pipeline.ledger().chain().store().block(height);
+        let executed = match stored {
+            Ok(Some(block)) => block.hash,
+            // Pruned long ago: this block is durable already, and comes again.
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(self.pipeline.refuse(error.into())),
+        };
+        if executed != finalized {
+            self.stopper.stop(StopReason::Diverged { height, finalized, executed });
+            return Err(Refusal::Unavailable);
+        }
+        Ok(())
+    }
+
     fn pass_on(&self, height: u64, acknowledgement: Exact) {
         if !self.rules.is_last(height) {
             acknowledgement.acknowledge();
@@ -123,6 +142,11 @@ impl Finality {
 
     fn stop(&self, height: u64, error: &Refusal) {
         // The pipeline has told the reason if the ledger failed; the first one counts.
-        self.stopper.stop(StopReason::InvalidFinalBlock { height, reason: error.to_string() });
+        self.stopper.stop(match error {
+            Refusal::Unavailable => StopReason::Gap(height),
+            Refusal::Invalid(_) | Refusal::Superseded(_) => {
+                StopReason::InvalidFinalBlock { height, reason: error.to_string() }
+            }
+        });
     }
 }

@@ -1,4 +1,27 @@
-//! Lets validators agree on blocks, through commonware.
+//! Lets validators agree on blocks, through commonware. Nothing else in the repository names commonware but the simulation.
+//!
+//! Order first, execute after: validators agree on *ordered blocks*, lists of transactions; executing one gives *the block* of the
+//! Ethereum chain at the same height, and an ordered block commits to the block some heights below it. The certificate of an
+//! ordered header therefore proves an Ethereum header.
+//!
+//! Reading order: [`rules`] (what all nodes of a chain hold alike) and [`committee`] (who votes), [`block`] (what is agreed on),
+//! [`scheme`] (how votes are signed), [`check_header`] (what a header must say), `pipeline` (check, execute, commit),
+//! `application` (propose and verify), `finality` (final blocks to disk), [`epochs`] (one simplex engine an epoch), [`engine`] (all
+//! of it together), [`process`] (that on tokio and TCP). [`certificates`] and [`faults`] are what others learn from a node.
+//!
+//! A node is started with [`engine::start`]:
+//!
+//! ```text
+//! let rules = Arc::new(Rules::new(&config, chain_id, genesis_block)?);        // config: config.braid of the genesis
+//! let settings = Settings { key, share: None, pace, timeouts: Timeouts::default(), vote: None, partition: "node".into() };
+//! let network = Network { peers, blocker, votes, certificates, resolver, backfill, blocks };   // channels of one network
+//! let mut node = engine::start(context, rules, settings, network, Sequential, ledger).await?;
+//!
+//! node.status.borrow().durable;                  // newest final block, at any time
+//! node.certificates.certificate(height).await;   // for light clients
+//! node.faults.recv().await;                      // who did wrong
+//! node.wait().await;                             // the reason, once it cannot go on
+//! ```
 
 mod application;
 pub mod block;

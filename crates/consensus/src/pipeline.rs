@@ -72,7 +72,7 @@ impl Pipeline {
     }
 
     /// Sorts a failure: what a peer can cause is a refusal; anything else stops the node.
-    fn refuse(&self, error: LedgerError) -> Refusal {
+    pub(crate) fn refuse(&self, error: LedgerError) -> Refusal {
         match (&error, error.kind()) {
             (LedgerError::Superseded { height, .. }, _) => Refusal::Superseded(*height),
             (LedgerError::UnknownParent { .. }, _) => Refusal::Unavailable,

@@ -466,3 +466,6 @@ impl Signing for Scheme {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

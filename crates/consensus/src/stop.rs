@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::B256;
 use braid_chain::LedgerError;
 use commonware_utils::channel::watch;
 
@@ -18,6 +19,19 @@ pub enum StopReason {
         height: u64,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Final blocks are missing in the ledger that were acknowledged to be in it.
+    #[error("blocks before height {0} are missing: the chain's directory is older than the consensus directory")]
+    Gap(u64),
+    /// A quorum finalized another outcome than this node's own execution gave.
+    #[error("validators finalized {finalized} as block {height}, and this node executed {executed}")]
+    Diverged {
+        /// Height of the Ethereum block.
+        height: u64,
+        /// Its hash as the validators agreed.
+        finalized: B256,
+        /// Its hash here.
+        executed: B256,
     },
     /// A part of consensus ended.
     #[error("{0} stopped")]

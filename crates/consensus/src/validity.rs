@@ -141,3 +141,6 @@ pub(crate) fn build_header<K: Dissemination>(
         next,
     })
 }
+
+#[cfg(test)]
+mod tests;

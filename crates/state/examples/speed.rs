@@ -4,13 +4,14 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256, keccak256};
-use braid_state::{State, Store, StoreOptions};
+use braid_state::{Cursor, Import, State, Store, StoreOptions};
 use braid_types::{AccountChange, Block, ExecutedBlock, StateChanges, changes::AccountState};
 
 const CHANGED: u64 = 20_000;
@@ -49,6 +50,26 @@ fn commit(store: &Store, changes: &StateChanges) -> (Duration, Duration) {
     (applied, start.elapsed())
 }
 
+/// Cuts the head's state into chunks, and makes another store of them.
+fn snapshot(store: &Store, dir: &Path) {
+    let head = store.head().unwrap();
+    let start = Instant::now();
+    let (mut chunks, mut next) = (Vec::new(), Some(Cursor::default()));
+    while let Some(from) = next {
+        let (chunk, after) = head.state.snapshot_chunk(from).unwrap();
+        chunks.push(chunk);
+        next = after;
+    }
+    let size_bytes: usize = chunks.iter().map(Vec::len).sum();
+    println!("snapshot: {:?}, {} chunks, {size_bytes} bytes", start.elapsed(), chunks.len());
+    let start = Instant::now();
+    let mut import = Import::begin(dir, head.block.block_ref(), head.state.root()).unwrap();
+    chunks.iter().for_each(|chunk| import.add(chunk).unwrap());
+    let written = start.elapsed();
+    import.finish(&store.block(0).unwrap().unwrap(), &[], &head.block).unwrap();
+    println!("import: {written:?} to write, {:?} with the check", start.elapsed());
+}
+
 fn main() {
     let accounts = std::env::args().nth(1).map_or(1_000_000, |count| count.parse().unwrap());
     let dir = std::env::temp_dir().join(format!("braid-speed-{}", std::process::id()));
@@ -77,6 +98,10 @@ fn main() {
     let start = Instant::now();
     let store = Store::open(&dir, &options).unwrap();
     println!("open: {:?}, {} accounts", start.elapsed(), store.stats().accounts);
+    let copy = dir.with_extension("copy");
+    snapshot(&store, &copy);
     drop(store);
-    std::fs::remove_dir_all(&dir).unwrap();
+    for dir in [dir, copy] {
+        std::fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -284,10 +284,7 @@ impl Import {
         remove(&discarded)?;
         check_schema(dir)?;
         let mut flat = Flat::open(&dir.join("flat"))?;
-        let (_, records) = Log::open(&dir.join("log"), 0).map_err(StoreError::from)?;
-        if flat.checkpoint(&flat.db.snapshot())?.is_some() || !records.is_empty() {
-            return Err(SnapshotError::NotEmpty(dir.to_owned()));
-        }
+        check_empty(dir, &flat)?;
         let fresh = Progress { block, root, next: Some(Cursor::default()) };
         let found = flat.progress()?;
         let progress = found.filter(|found| (found.block, found.root) == (block, root)).unwrap_or(fresh);
@@ -421,6 +418,16 @@ impl Import {
         }
         Ok(())
     }
+}
+
+/// Checks that a directory holds no block: neither a checkpoint nor, before the first, a record.
+fn check_empty(dir: &Path, flat: &Flat) -> Result<(), SnapshotError> {
+    let not_empty = || SnapshotError::NotEmpty(dir.to_owned());
+    if flat.checkpoint(&flat.db.snapshot())?.is_some() {
+        return Err(not_empty());
+    }
+    let (_, records) = Log::open(&dir.join("log"), 0).map_err(StoreError::from)?;
+    if records.is_empty() { Ok(()) } else { Err(not_empty()) }
 }
 
 /// The codes of a chunk by hash: those that its accounts name, but for an account that another chunk began with, and no others.

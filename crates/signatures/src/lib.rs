@@ -12,7 +12,9 @@ mod multi;
 mod point;
 mod recover;
 mod scalar;
+mod senders;
 #[cfg(test)]
 mod tests;
 
 pub use recover::{PublicKey, RecoveryError, Signed, recover_all, recover_hinted};
+pub use senders::{AllowedS, batch_size, recover_senders};

@@ -1,9 +1,11 @@
 //! What goes in and out: signatures of hashes, public keys.
 
+use std::sync::LazyLock;
+
 use alloy_primitives::{Address, B256, U256, keccak256};
 use rand::{CryptoRng, Rng as _};
 use secp256k1::{
-    Message, Secp256k1,
+    Message, Secp256k1, VerifyOnly,
     ecdsa::{RecoverableSignature, RecoveryId},
 };
 
@@ -45,6 +47,9 @@ pub enum RecoveryError {
     /// A scalar of the signature is zero or not below the group's order.
     #[error("r or s is out of range")]
     OutOfRange,
+    /// s is the higher of the two that are valid for the key, which EIP-2 forbids in transactions.
+    #[error("s is in the upper half of its range")]
+    HighS,
     /// The recovery id is above 3.
     #[error("recovery id {0} is out of range")]
     RecoveryId(u8),
@@ -136,7 +141,13 @@ pub(crate) fn recover_with(backend: Backend, signatures: &[Signed]) -> Vec<Resul
     signatures.chunks(BATCH).flat_map(|batch| recover_batch(backend, batch)).collect()
 }
 
+/// Fewest signatures that are recovered in lockstep: below, each by itself is cheaper.
+const FEWEST_IN_LOCKSTEP: usize = 6;
+
 fn recover_batch(backend: Backend, signatures: &[Signed]) -> Vec<Result<PublicKey, RecoveryError>> {
+    if signatures.len() < FEWEST_IN_LOCKSTEP {
+        return signatures.iter().map(recover_one).collect();
+    }
     let parsed: Vec<Result<Parsed, RecoveryError>> = signatures.iter().map(Parsed::new).collect();
     let mut inverses: Vec<Scalar> = parsed.iter().flatten().map(|parsed| parsed.r).collect();
     invert_all(&mut inverses);
@@ -208,15 +219,20 @@ fn key(x: &[u64; 4], y: &[u64; 4]) -> PublicKey {
 
 /// Recovers a key by itself.
 fn recover_one(signed: &Signed) -> Result<PublicKey, RecoveryError> {
+    static CONTEXT: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
+    let Parsed { input_x, .. } = Parsed::new(signed)?;
     let id = RecoveryId::try_from(i32::from(signed.recovery_id))
         .map_err(|_| RecoveryError::RecoveryId(signed.recovery_id))?;
     let mut bytes = [0; 64];
     bytes[..32].copy_from_slice(&signed.r.to_be_bytes::<32>());
     bytes[32..].copy_from_slice(&signed.s.to_be_bytes::<32>());
     let signature = RecoverableSignature::from_compact(&bytes, id).map_err(|_| RecoveryError::OutOfRange)?;
-    // Its point is known to be on the curve, so this is the only failure left.
-    let key =
-        Secp256k1::verification_only().recover_ecdsa(Message::from_digest(signed.hash.0), &signature).map_err(|_| RecoveryError::Infinity)?;
+    let key = CONTEXT.recover_ecdsa(Message::from_digest(signed.hash.0), &signature).map_err(|_| {
+        let mut compressed = [2; 33];
+        compressed[1..].copy_from_slice(&scalar::to_bytes(&input_x));
+        let is_on_curve = secp256k1::PublicKey::from_slice(&compressed).is_ok();
+        if is_on_curve { RecoveryError::Infinity } else { RecoveryError::NotOnCurve }
+    })?;
     let uncompressed = key.serialize_uncompressed();
     let mut bytes = [0; 64];
     bytes.copy_from_slice(&uncompressed[1..]);

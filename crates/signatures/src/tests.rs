@@ -227,6 +227,9 @@ fn errors_say_what_is_wrong() {
         let answers = recover_with(backend, &cases.map(|(signed, _)| signed));
         let errors: Vec<_> = answers.into_iter().map(Result::err).collect();
         assert_eq!(errors, cases.map(|(_, error)| error), "{name}");
+        for (signed, error) in cases {
+            assert_eq!(recover_with(backend, &[signed])[0].err(), error, "{name}, alone");
+        }
     }
 }
 

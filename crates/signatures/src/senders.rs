@@ -1,0 +1,108 @@
+//! Senders of transactions.
+
+use alloy_consensus::crypto::SECP256K1N_HALF;
+use alloy_primitives::Address;
+use braid_types::Transaction;
+
+use crate::recover::{RecoveryError, Signed, recover_all};
+
+/// Fewest and most transactions that are worth a batch: fewer share too few inversions, more leave other threads without work.
+const BATCH_RANGE: std::ops::RangeInclusive<usize> = 16..=128;
+
+/// Which of the two values of s that are valid for a key may stand in a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllowedS {
+    /// The lower, as Homestead demands (EIP-2).
+    Low,
+    /// Both, where the rules are checked elsewhere.
+    Any,
+}
+
+/// Recovers the senders of transactions, in their order, on the calling thread.
+///
+/// Each answer is that of recovering this sender alone. Who has threads gives each of them a share of [`batch_size`].
+pub fn recover_senders(transactions: &[&Transaction], allowed: AllowedS) -> Vec<Result<Address, RecoveryError>> {
+    let signed: Vec<Signed> = transactions.iter().map(|transaction| signed(transaction)).collect();
+    let keys = recover_all(&signed);
+    let sender = |(signed, key): (&Signed, Result<_, RecoveryError>)| match key {
+        Ok(_) if allowed == AllowedS::Low && signed.s > SECP256K1N_HALF => Err(RecoveryError::HighS),
+        key => key.map(|key: crate::PublicKey| key.address()),
+    };
+    signed.iter().zip(keys).map(sender).collect()
+}
+
+/// How many of `count` transactions a thread should recover at once.
+pub fn batch_size(count: usize, threads: usize) -> usize {
+    count.div_ceil(threads.max(1)).clamp(*BATCH_RANGE.start(), *BATCH_RANGE.end())
+}
+
+fn signed(transaction: &Transaction) -> Signed {
+    let signature = transaction.signature();
+    Signed {
+        hash: transaction.signature_hash(),
+        r: signature.r(),
+        s: signature.s(),
+        recovery_id: u8::from(signature.v()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::{SignableTransaction as _, TxEip1559, TxLegacy, transaction::SignerRecoverable as _};
+    use alloy_primitives::{B256, Signature, U256, keccak256};
+    use secp256k1::{Message, Secp256k1, SecretKey};
+
+    use super::*;
+
+    fn sign(hash: B256, seed: u64) -> Signature {
+        let key = SecretKey::from_byte_array(keccak256(seed.to_be_bytes()).0).unwrap();
+        let message = Message::from_digest(hash.0);
+        let (id, bytes) = Secp256k1::new().sign_ecdsa_recoverable(message, &key).serialize_compact();
+        Signature::from_bytes_and_parity(&bytes, i32::from(id) == 1)
+    }
+
+    fn legacy(nonce: u64) -> Transaction {
+        let transaction = TxLegacy { nonce, chain_id: (nonce % 2 == 0).then_some(9), ..TxLegacy::default() };
+        let signature = sign(transaction.signature_hash(), nonce % 7);
+        transaction.into_signed(signature).into()
+    }
+
+    fn dynamic(nonce: u64, change: impl Fn(Signature) -> Signature) -> Transaction {
+        let transaction = TxEip1559 { nonce, ..TxEip1559::default() };
+        let signature = change(sign(transaction.signature_hash(), nonce % 7));
+        transaction.into_signed(signature).into()
+    }
+
+    #[test]
+    fn senders_are_those_recovered_one_by_one() {
+        let mut transactions: Vec<Transaction> = (0..50).map(legacy).collect();
+        transactions.extend((0..50).map(|nonce| dynamic(nonce, |signature| signature)));
+        let high = |signature: Signature| Signature::new(signature.r(), order() - signature.s(), !signature.v());
+        transactions.extend((0..20).map(|nonce| dynamic(nonce, high)));
+        let wrong = |signature: Signature| Signature::new(signature.r() + U256::from(1), signature.s(), true);
+        transactions.extend((0..20).map(|nonce| dynamic(nonce, wrong)));
+        transactions.push(dynamic(0, |_| Signature::new(U256::ZERO, U256::ZERO, false)));
+        let references: Vec<&Transaction> = transactions.iter().collect();
+
+        let strict = recover_senders(&references, AllowedS::Low);
+        let any = recover_senders(&references, AllowedS::Any);
+        for (index, transaction) in transactions.iter().enumerate() {
+            assert_eq!(strict[index].ok(), transaction.recover_signer().ok(), "transaction {index}");
+            assert_eq!(any[index].ok(), transaction.recover_signer_unchecked().ok(), "transaction {index}");
+        }
+        assert_eq!(strict[100], Err(RecoveryError::HighS));
+        assert!(any[100].is_ok());
+    }
+
+    fn order() -> U256 {
+        (SECP256K1N_HALF << 1) + U256::from(1)
+    }
+
+    #[test]
+    fn shares_are_neither_tiny_nor_everything() {
+        assert_eq!(batch_size(1, 2), 16);
+        assert_eq!(batch_size(100, 2), 50);
+        assert_eq!(batch_size(10_000, 2), 128);
+        assert_eq!(batch_size(10, 0), 16);
+    }
+}

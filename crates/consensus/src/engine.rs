@@ -56,13 +56,13 @@ use commonware_utils::{
 };
 use rand_core::CryptoRng;
 
-use braid_types::ordered::Dissemination as Chosen;
+use braid_types::ordered::{Dissemination as Chosen, GENESIS_DIGEST};
 
 use crate::{
     application::{Application, Pace, Shared},
     block::{Block, Coded, Coding, Digest, Dissemination, GENESIS_CODING, Whole},
     certificates::Certificates,
-    committee::{Change, MAX_VALIDATORS},
+    committee::{Change, MAX_VALIDATORS, MIN_VALIDATORS},
     committees::Committees,
     epochs::{Channels, JOURNAL_BUFFER, MAILBOX_SIZE, Orchestrator, Timeouts, VIEW_RETENTION},
     faults::{Fault, Faults, Watcher},
@@ -186,6 +186,9 @@ pub enum StartError {
     /// Coded dissemination needs four validators.
     #[error("coded dissemination needs at least 4 validators")]
     TooFewForCoding,
+    /// The timeouts are not in order, or shorter than the block interval.
+    #[error("timeouts must grow from the block interval over leader and certification to skip, and none may be zero")]
+    Timeouts,
     /// The storage of certificates and blocks cannot be opened.
     #[error("failed to open the archive of {what}: {reason}")]
     Archive {
@@ -239,14 +242,17 @@ where
     R: Receiver<PublicKey = PublicKey>,
     T: Strategy,
 {
-    let genesis = ledger.executed(0, braid_types::ordered::GENESIS_DIGEST)?;
+    if !settings.timeouts.fit(settings.pace.block_interval) {
+        return Err(StartError::Timeouts);
+    }
+    let genesis = ledger.executed(0, GENESIS_DIGEST)?;
     if genesis != Some(rules.genesis) {
         return Err(StartError::Genesis);
     }
     let parts = Parts::new(&context, Arc::clone(&rules), &settings, ledger);
     match rules.dissemination {
         Chosen::Whole => start_whole(context, settings, network, strategy, parts).await,
-        Chosen::Coded if rules.committee.validators().len() < 4 => Err(StartError::TooFewForCoding),
+        Chosen::Coded if rules.committee.validators().len() < MIN_VALIDATORS => Err(StartError::TooFewForCoding),
         Chosen::Coded => start_coded(context, settings, network, strategy, parts).await,
     }
 }

@@ -60,6 +60,18 @@ pub struct Timeouts {
     pub fetch: Duration,
 }
 
+impl Timeouts {
+    /// Whether they stand in the order that they must, and leave a leader time for `block_interval`.
+    pub(crate) fn fit(&self, block_interval: Duration) -> bool {
+        let Self { leader, certification, retry, skip, fetch } = *self;
+        block_interval < leader
+            && leader < certification
+            && certification.max(retry) < skip
+            && !retry.is_zero()
+            && !fetch.is_zero()
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         Self {

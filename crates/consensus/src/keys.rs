@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_key_are_refused() {
-        for secret in [&[][..], &[1; 31], &[1; 33]] {
+        for secret in [&[][..], &[1; 31], &[1; 34]] {
             assert_eq!(public_key(secret), Err(KeyError::Identity));
             assert_eq!(share(secret).unwrap_err(), KeyError::Share);
             assert_eq!(polynomial(secret).unwrap_err(), KeyError::Polynomial);

@@ -167,8 +167,8 @@ fn the_encoding_stays_what_it_is() {
     let whole = sample();
     let genesis = Block::<Coded>::genesis(whole.header.next.clone().unwrap(), BlockRef::default());
     let hash = |bytes: &[u8]| hex::encode(Blake3::hash(&[bytes]));
-    assert_eq!(hash(&whole.encode()), "to be filled in");
-    assert_eq!(hash(&genesis.encode()), "to be filled in");
+    assert_eq!(hash(&whole.encode()), "952830526c89f5b4f4438b768f6c1cb20828196e34e22023eb14e2bf90e0197b");
+    assert_eq!(hash(&genesis.encode()), "3a9603d8f005478c72dc4d0cc0c61b77dac15b7fd2565b5c7eca725ac638a942");
 }
 
 #[test]

@@ -50,9 +50,15 @@ fn votes(schemes: &[Scheme], count: usize, byte: u8) -> Vec<Finalize<Scheme, Blo
     schemes.iter().take(count).map(|scheme| Finalize::sign(scheme, proposal(byte)).unwrap()).collect()
 }
 
+fn assemble(
+    scheme: &Scheme,
+    votes: &[Finalize<Scheme, BlockDigest>],
+) -> Result<Finalization<Scheme, BlockDigest>, AssemblyError> {
+    Finalization::from_finalizes(scheme, NonEmpty::try_new(votes.iter()).unwrap(), &Sequential)
+}
+
 fn certificate(schemes: &[Scheme]) -> Finalization<Scheme, BlockDigest> {
-    let votes = votes(schemes, 3, 1);
-    Finalization::from_finalizes(&schemes[0], &votes, &Sequential).unwrap()
+    assemble(&schemes[0], &votes(schemes, 3, 1)).unwrap()
 }
 
 #[test]
@@ -73,8 +79,7 @@ fn a_quorum_makes_a_certificate_that_everybody_checks() {
 #[test]
 fn less_than_a_quorum_makes_none() {
     for schemes in [ed25519(), threshold()] {
-        let votes = votes(&schemes, 2, 1);
-        assert!(Finalization::from_finalizes(&schemes[0], &votes, &Sequential).is_none());
+        assert!(assemble(&schemes[0], &votes(&schemes, 2, 1)).is_err());
     }
 }
 
@@ -97,7 +102,7 @@ fn a_vote_of_one_kind_is_refused_by_the_other() {
         assert!(vote.verify(&mut test_rng(), &theirs[1], &Sequential));
         assert!(!vote.verify(&mut test_rng(), &ours[1], &Sequential));
         let mixed = [votes(ours, 2, 1), votes(theirs, 3, 1).split_off(2)].concat();
-        assert!(Finalization::from_finalizes(&ours[0], &mixed, &Sequential).is_none());
+        assert!(assemble(&ours[0], &mixed).is_err());
     }
 }
 

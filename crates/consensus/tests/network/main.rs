@@ -145,23 +145,24 @@ fn halves_of_a_network_finalize_nothing_and_heal() {
 #[test]
 fn whoever_executes_wrongly_is_outvoted_named_and_stops() {
     run(6, Kind::default(), |mut net| async move {
-        // One node's state has an account that nobody else's has.
-        let wrong = net.open(2);
+        // One node's state has an account that nobody else's has. It leads the view in which execution is committed to first.
+        let wrong = net.open(0);
         let account = AccountState { balance: U256::from(1), nonce: 0, code_hash: KECCAK256_EMPTY };
         let change = AccountChange { account: Some(account), ..AccountChange::default() };
-        let changes = StateChanges { accounts: [(Address::repeat_byte(0x77), change)].into(), ..StateChanges::default() };
+        let changes =
+            StateChanges { accounts: [(Address::repeat_byte(0x77), change)].into(), ..StateChanges::default() };
         wrong.chain().override_state(&changes).unwrap();
-        for index in [0, 1, 3] {
+        for index in [1, 2, 3] {
             net.start(index).await;
         }
-        net.start_on(2, wrong).await;
-        let others = [0, 1, 3];
+        net.start_on(0, wrong).await;
+        let others = [1, 2, 3];
         net.reach(&others, 20, 120).await;
         let hashes = others.map(|index| net.ledger(index).chain().store().block(20).unwrap().unwrap().hash);
         assert!(hashes.iter().all(|hash| *hash == hashes[0]));
-        assert!(matches!(net.stopped(2), Some(StopReason::Diverged { .. })), "{:?}", net.stopped(2));
-        let culprit = net.validator(2).public_key;
-        let mut node = net.node(0);
+        assert!(matches!(net.stopped(0), Some(StopReason::Diverged { .. })), "{:?}", net.stopped(0));
+        let culprit = net.validator(0).public_key;
+        let mut node = net.node(1);
         let mut named = false;
         while let Ok(fault) = node.faults.try_recv() {
             assert_eq!(fault.validator(), &culprit, "{fault:?}");

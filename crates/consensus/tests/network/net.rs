@@ -167,12 +167,10 @@ impl Net {
         let count = kind.validators + kind.others;
         let mut keys: Vec<_> = (0..count).map(|index| PrivateKey::from_seed(index as u64)).collect();
         keys[..kind.validators].sort_by_key(PrivateKey::public_key);
-        let members: Vec<_> =
-            keys.iter().take(kind.validators).map(|key| keys::to_bytes(&key.public_key())).collect();
+        let members: Vec<_> = keys.iter().take(kind.validators).map(|key| keys::to_bytes(&key.public_key())).collect();
         let dealt = (kind.scheme == CertificateScheme::Bls12381Threshold).then(|| deal(&members, &[7; 32]).unwrap());
-        let (polynomial, shares) = dealt.map_or((None, BTreeMap::new()), |deal| {
-            (Some(deal.polynomial), deal.shares.into_iter().collect())
-        });
+        let (polynomial, shares) =
+            dealt.map_or((None, BTreeMap::new()), |deal| (Some(deal.polynomial), deal.shares.into_iter().collect()));
         let genesis = genesis(&kind, &keys, polynomial);
         let directories: Vec<_> = (0..count).map(|_| tempfile::tempdir().unwrap()).collect();
         let ledger = open(&genesis, directories[0].path());
@@ -191,9 +189,8 @@ impl Net {
         network.start();
         let running = (0..count).map(|_| None).collect();
         let votes = vec![None; count];
-        let mut net = Self {
-            context, kind, rules, genesis, keys, shares, directories, oracle, running, generation: 0, votes,
-        };
+        let mut net =
+            Self { context, kind, rules, genesis, keys, shares, directories, oracle, running, generation: 0, votes };
         net.track().await;
         net.connect(&link(), |_, _| true).await;
         net
@@ -207,8 +204,9 @@ impl Net {
     }
 
     fn peers(&self) -> Unaddressed<simulated::Manager<PublicKey, Context>> {
-        let others = self.keys.iter().skip(self.kind.validators).map(PrivateKey::public_key);
-        Unaddressed { manager: self.oracle.manager(), followers: Set::from_iter_dedup(others) }
+        // Whoever is in the committee counts as a member of it.
+        let all = self.keys.iter().map(PrivateKey::public_key);
+        Unaddressed { manager: self.oracle.manager(), followers: Set::from_iter_dedup(all) }
     }
 
     pub(crate) fn validator(&self, index: usize) -> Validator {
@@ -301,11 +299,17 @@ impl Net {
 
     /// Stops a node without letting it say goodbye.
     pub(crate) async fn crash(&mut self, index: usize) {
-        let running = self.running[index].take().unwrap();
-        running.task.abort();
-        running.node.lock().take();
-        drop(running);
-        self.context.sleep(Duration::from_millis(1)).await;
+        let Running { task, ledger, node } = self.running[index].take().unwrap();
+        task.abort();
+        node.lock().take();
+        // Tasks are dropped when the runtime comes to them.
+        for _ in 0..1_000 {
+            if Arc::strong_count(&ledger) == 1 {
+                return;
+            }
+            self.context.sleep(Duration::from_millis(1)).await;
+        }
+        panic!("{} still hold the ledger of a crashed node", Arc::strong_count(&ledger) - 1);
     }
 
     pub(crate) fn ledger(&self, index: usize) -> &Arc<Ledger> {

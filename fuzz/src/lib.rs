@@ -13,6 +13,7 @@ use alloy_eips::{
 use alloy_genesis::Genesis;
 use alloy_rlp::{Decodable, Encodable};
 use braid_exec::access_list;
+use braid_light::{Bundle, Certified, Dissemination, LightClient};
 use braid_types::{ChainSpec, Transaction};
 
 pub mod node;
@@ -88,4 +89,36 @@ pub fn genesis(bytes: &[u8]) {
     let Ok((block, changes, state)) = braid_chain::genesis_block(&genesis, &spec) else { return };
     assert_eq!(block.header.state_root, state.root(), "the header has the state's root");
     assert_eq!(braid_state::State::empty().apply(&changes).root(), state.root(), "the changes make the state");
+}
+
+/// What the light client of the fuzzed proofs trusts, and two proofs that it believes: of an account and of a receipt.
+const LIGHT: [&str; 3] = [
+    include_str!("../../crates/light/fixtures/client.json"),
+    include_str!("../../crates/light/fixtures/account.json"),
+    include_str!("../../crates/light/fixtures/receipt.json"),
+];
+
+/// A proof for a light client, as its file has it, and the parts of it that consensus encodes.
+pub fn proof(bytes: &[u8]) {
+    let client: LightClient = serde_json::from_str(LIGHT[0]).expect("the client is in the repository");
+    if let Ok(bundle) = serde_json::from_slice::<Bundle>(bytes)
+        && let Ok(proved) = bundle.verify(&client)
+    {
+        let known = |sample: &str| serde_json::from_str::<Bundle>(sample).is_ok_and(|known| known.finality == bundle.finality);
+        assert!(LIGHT[1..].iter().any(|sample| known(sample)), "nobody can make a certificate");
+        assert_eq!(proved.header.number, proved.ordered.execution.height, "the header is the one committed to");
+    }
+    for dissemination in [Dissemination::Whole, Dissemination::Coded] {
+        if let Ok(certified) = Certified::decode(bytes, dissemination) {
+            assert!(!certified.headers().is_empty(), "a certificate is about a header");
+            assert!(client.finalized(bytes).is_err() || proofs().contains(&bytes.to_vec()), "nobody can make a certificate");
+        }
+    }
+}
+
+/// Proofs that are believed, for mutation: two files, and the encoded certificates in them.
+pub fn proofs() -> Vec<Vec<u8>> {
+    let bundles = LIGHT[1..].iter().map(|sample| serde_json::from_str::<Bundle>(sample).expect("a proof"));
+    let encoded = bundles.flat_map(|bundle| bundle.epochs.into_iter().chain([bundle.finality])).map(|bytes| bytes.to_vec());
+    LIGHT[1..].iter().map(|sample| sample.as_bytes().to_vec()).chain(encoded).collect()
 }

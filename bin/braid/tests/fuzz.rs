@@ -108,6 +108,11 @@ fn log_records() {
 }
 
 #[test]
+fn light_proofs() {
+    run(&targets::proofs(), 5_000, targets::proof);
+}
+
+#[test]
 fn genesis_files() {
     let genesis = serde_json::to_vec(&targets::node::genesis()).unwrap();
     let small = br#"{"config":{"chainId":1,"homesteadBlock":0,"londonBlock":5,"shanghaiTime":9},"difficulty":"0x1",

@@ -15,7 +15,7 @@ const READ_BATCH: usize = 200;
 
 /// A connection to a node.
 #[derive(Clone, Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
 }
@@ -35,7 +35,7 @@ pub(super) struct Answer<T> {
 /// What a node answers instead of a result.
 #[derive(Clone, Debug, Deserialize, thiserror::Error)]
 #[error("{message} (code {code})")]
-pub(super) struct CallError {
+pub(crate) struct CallError {
     code: i64,
     pub(super) message: String,
 }
@@ -78,7 +78,7 @@ impl<T> Answer<T> {
 
 impl Client {
     /// A client that keeps one connection alive. Connects with the first call.
-    pub(super) fn new(url: &str, timeout: Duration) -> eyre::Result<Self> {
+    pub(crate) fn new(url: &str, timeout: Duration) -> eyre::Result<Self> {
         let builder = reqwest::Client::builder().http1_only().tcp_nodelay(true).pool_max_idle_per_host(1);
         let http = builder.timeout(timeout).build().wrap_err("failed to make an HTTP client")?;
         if !url.starts_with("http://") {
@@ -107,7 +107,7 @@ impl Client {
     }
 
     /// One call; the outer error is the connection's, the inner the node's.
-    pub(super) async fn try_call<T: DeserializeOwned>(
+    pub(crate) async fn try_call<T: DeserializeOwned>(
         &self,
         method: &str,
         params: Value,
@@ -117,7 +117,7 @@ impl Client {
     }
 
     /// One call that must have a result.
-    pub(super) async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> eyre::Result<T> {
+    pub(crate) async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> eyre::Result<T> {
         let result = self.try_call(method, params).await?.wrap_err_with(|| format!("{method} failed"))?;
         result.ok_or_else(|| eyre!("{method} answered null"))
     }
@@ -144,7 +144,7 @@ impl Client {
         Ok(results)
     }
 
-    pub(super) async fn block_number(&self) -> eyre::Result<u64> {
+    pub(crate) async fn block_number(&self) -> eyre::Result<u64> {
         Ok(self.call::<U64>("eth_blockNumber", json!([])).await?.to())
     }
 

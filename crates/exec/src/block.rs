@@ -206,8 +206,11 @@ pub(crate) fn receipt(
 pub(crate) fn append(outcome: &mut BlockOutcome, transaction: &RecoveredTx, mut receipt: Receipt, gas_used: u64) {
     outcome.gas_used += gas_used;
     outcome.blob_gas_used += transaction.blob_gas_used().unwrap_or_default();
-    outcome.logs_bloom |= *receipt.logs_bloom();
-    fields(&mut receipt).receipt.cumulative_gas_used = outcome.gas_used;
+    let fields = fields(&mut receipt);
+    if !fields.receipt.logs.is_empty() {
+        outcome.logs_bloom |= fields.logs_bloom;
+    }
+    fields.receipt.cumulative_gas_used = outcome.gas_used;
     outcome.receipts.push(receipt);
 }
 

@@ -122,12 +122,8 @@ impl<'a, S: DatabaseRef> Overlay<'a, S> {
         let is_cleared = is_removed || account.is_created();
         if let Some(recorder) = &mut self.accesses {
             let record = recorder.account(address);
-            #[expect(clippy::iter_over_hash_type, reason = "the recorder does not depend on the order")]
-            for (slot, value) in &account.storage {
-                let after = if is_removed { U256::ZERO } else { value.present_value };
-                record.set_slot(self.index, *slot, value.original_value, after);
-            }
-            note_account(record, self.index, &entry.info, (!is_removed).then_some(&account.info));
+            note_slots(record, self.index, &account, is_removed);
+            note_account(record, self.index, entry.info.as_ref(), (!is_removed).then_some(&account.info));
         }
         if is_cleared {
             entry.clear_storage();
@@ -291,14 +287,23 @@ pub(crate) fn account_state(info: &AccountInfo) -> AccountState {
     AccountState { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
 }
 
+/// Notes what became of the slots of an account that was touched.
+pub(crate) fn note_slots(record: &mut AccountRecord, index: BlockAccessIndex, account: &Account, is_removed: bool) {
+    #[expect(clippy::iter_over_hash_type, reason = "the recorder does not depend on the order")]
+    for (slot, value) in &account.storage {
+        let after = if is_removed { U256::ZERO } else { value.present_value };
+        record.set_slot(index, *slot, value.original_value, after);
+    }
+}
+
 /// Notes what became of an account.
-fn note_account(
+pub(crate) fn note_account(
     record: &mut AccountRecord,
     index: BlockAccessIndex,
-    before: &Option<AccountInfo>,
+    before: Option<&AccountInfo>,
     after: Option<&AccountInfo>,
 ) {
-    let old = before.as_ref().map(account_state).unwrap_or_default();
+    let old = before.map(account_state).unwrap_or_default();
     let new = after.map(account_state).unwrap_or_default();
     record.set_balance(index, old.balance, new.balance);
     record.set_nonce(index, old.nonce, new.nonce);

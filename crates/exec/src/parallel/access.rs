@@ -11,6 +11,7 @@ use alloy_primitives::{Address, B256, U256};
 use braid_types::changes::AccountState;
 use revm::{
     bytecode::Bytecode,
+    primitives::KECCAK_EMPTY,
     state::{Account, AccountInfo, EvmState},
 };
 
@@ -20,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    memory::{AccountWrite, Certainty, SlotWrite, Version, account_hash, slot_hash},
+    memory::{AccountWrite, Certainty, SlotWrite, Standing, Version, account_hash, clear_hash, slot_hash},
     view::{View, short},
 };
 
@@ -97,19 +98,23 @@ pub(crate) struct Sender {
     pub(crate) upfront: U256,
     /// Whether any nonce may matter: creations, and EIP-7702 authorizations.
     pub(crate) needs_nonces: bool,
+    /// Whether there are EIP-7702 authorizations, which ask for nonces of whatever accounts.
+    pub(crate) has_authorizations: bool,
 }
 
 /// Where an account has more, 2^128 wei, no balance of the transaction is treated as a sum: what the rest can pay to one account, all
 /// of them together, never makes an addition overflow.
 const LARGEST_SUMMED: U256 = U256::from_limbs([0, 0, 1, 0]);
 
+/// Where a nonce is higher, it is not treated as a count: what one transaction adds never reaches the highest nonce
+/// (EIP-2681).
+const LARGEST_COUNTED: u64 = 1 << 62;
+
 impl Accesses {
-    pub(crate) fn clear(&mut self) {
-        self.accounts.clear();
-        self.slots.clear();
-        self.codes.clear();
-        self.tracked.clear();
-        self.log_patches.clear();
+    /// Makes room for so many transactions of the usual size.
+    pub(crate) fn reserve(&mut self, transactions: usize) {
+        self.accounts.reserve(3 * transactions);
+        self.slots.reserve(3 * transactions);
     }
 
     /// Takes over a journal. `removes_empty`: whether empty accounts that were touched go (EIP-161).
@@ -146,15 +151,14 @@ impl Accesses {
     fn take_account<S: revm::DatabaseRef>(
         &mut self,
         address: Address,
-        account: Account,
+        mut account: Account,
         view: &mut View<'_, S>,
         sender: &Sender,
         removes_empty: bool,
         first_tracked: usize,
     ) {
         let hash = account_hash(&address);
-        let original = account.original_info();
-        let seen = (!account.is_loaded_as_not_existing()).then(|| account_state(&original));
+        let seen = seen(&mut account);
         let (is_touched, is_created) = (account.is_touched(), account.is_created());
         let is_removed = is_touched && (account.is_selfdestructed() || (removes_empty && account.is_empty()));
         let left = if is_touched { (!is_removed).then(|| account_state(&account.info)) } else { seen };
@@ -171,8 +175,8 @@ impl Accesses {
             after: is_changed.then_some(AfterAccount { state: left, clears_storage }),
             is_destroyed: is_touched && account.is_selfdestructed(),
             needs_nonce: is_sender
-                || sender.needs_nonces
                 || is_created
+                || sender.needs_nonces
                 || left.map(|left| left.nonce) != seen.map(|seen| seen.nonce),
             needs_balance: is_created || account.is_selfdestructed(),
             least_balance: if is_sender { sender.upfront } else { U256::ZERO },
@@ -180,12 +184,19 @@ impl Accesses {
         if let Some(observed) = view.observed.get(&address) {
             access.needs_balance |= observed.is_exact;
             access.least_balance = access.least_balance.max(observed.least);
+            // Who names contracts by salts alone does not learn its nonce, it only adds to it. It must have had code: an
+            // account without may also be where a creation aims at.
+            let is_counter = observed.names_by_salt && !observed.names_by_nonce && !sender.has_authorizations;
+            let had_code = seen.is_some_and(|seen| seen.code_hash != KECCAK_EMPTY && seen.nonce <= LARGEST_COUNTED);
+            if is_counter && had_code && !is_sender && !is_created {
+                access.needs_nonce = false;
+            }
         }
         self.accounts.push(access);
         if !is_removed {
-            self.take_code(&original, account.info);
+            self.take_code(seen, account.info);
         }
-        let has_clears = view.memory().has_clears();
+        let is_from_base = !is_created && !view.may_be_cleared(hash);
         let before = self.slots.len();
         #[expect(clippy::iter_over_hash_type, reason = "slots are independent of each other")]
         for (slot, value) in account.storage {
@@ -196,7 +207,7 @@ impl Accesses {
                 slot,
                 hash: slot_hash,
                 seen: value.original_value,
-                is_from_base: !is_created && !has_clears && !view.may_be_written(slot_hash),
+                is_from_base: is_from_base && !view.may_be_written(slot_hash),
                 after: is_written.then_some(value.present_value),
                 tracked: self.find_tracked(first_tracked, &address, &slot),
             });
@@ -213,8 +224,8 @@ impl Accesses {
     }
 
     /// Keeps code that was deployed.
-    fn take_code(&mut self, original: &AccountInfo, info: AccountInfo) {
-        if info.code_hash != original.code_hash
+    fn take_code(&mut self, seen: Option<AccountState>, info: AccountInfo) {
+        if info.code_hash != seen.map_or(KECCAK_EMPTY, |seen| seen.code_hash)
             && !info.is_empty_code_hash()
             && let Some(code) = info.code
         {
@@ -228,7 +239,7 @@ impl AccountAccess {
     pub(crate) fn admits(&self, now: Option<AccountState>) -> bool {
         let (Some(seen), Some(now)) = (self.seen, now) else { return self.seen == now };
         seen.code_hash == now.code_hash
-            && (seen.nonce == now.nonce || !self.needs_nonce)
+            && (seen.nonce == now.nonce || (!self.needs_nonce && now.nonce <= LARGEST_COUNTED))
             && is_empty(&seen) == is_empty(&now)
             && (seen.balance == now.balance
                 || (!self.needs_balance && now.balance >= self.least_balance && now.balance <= LARGEST_SUMMED))
@@ -239,7 +250,7 @@ impl AccountAccess {
         let after = self.after?;
         let (Some(left), Some(seen), Some(now)) = (after.state, self.seen, now) else { return Some(after) };
         let balance = now.balance.wrapping_add(left.balance).wrapping_sub(seen.balance);
-        let nonce = if self.needs_nonce { left.nonce } else { now.nonce };
+        let nonce = now.nonce.wrapping_add(left.nonce).wrapping_sub(seen.nonce);
         Some(AfterAccount { state: Some(AccountState { nonce, balance, code_hash: left.code_hash }), ..after })
     }
 
@@ -261,7 +272,7 @@ impl SlotAccess {
     }
 }
 
-const fn certainty(differs_from_base: bool) -> Certainty {
+pub(crate) const fn certainty(differs_from_base: bool) -> Certainty {
     if differs_from_base { Certainty::Differs } else { Certainty::Unknown }
 }
 
@@ -284,15 +295,16 @@ pub(crate) fn publish<S: revm::DatabaseRef>(
         if access.address == beneficiary && !after.clears_storage {
             continue;
         }
-        memory.put_account(version, &access.write(after));
-        view.note_write(access.hash);
-        hashes.push(short(access.hash));
+        memory.put_account(version, &access.write(after), Standing::Guess);
+        view.note_write(access.hash, hashes);
+        if after.clears_storage {
+            view.note_write(clear_hash(access.hash), hashes);
+        }
     }
     for access in &accesses.slots[range.slots.clone()] {
         let Some(value) = access.after else { continue };
-        memory.put_slot(version, &access.write(value));
-        view.note_write(access.hash);
-        hashes.push(short(access.hash));
+        memory.put_slot(version, &access.write(value), Standing::Guess);
+        view.note_write(access.hash, hashes);
     }
 }
 
@@ -306,9 +318,11 @@ pub(crate) fn withdraw<S: revm::DatabaseRef>(
 ) {
     let memory = view.memory();
     for access in &accesses.accounts[range.accounts.clone()] {
-        if access.after.is_some() {
-            memory.withdraw_account(version, &access.address, access.hash);
-            hashes.push(short(access.hash));
+        let Some(after) = access.after else { continue };
+        memory.withdraw_account(version, &access.address, access.hash);
+        hashes.push(short(access.hash));
+        if after.clears_storage {
+            hashes.push(short(clear_hash(access.hash)));
         }
     }
     for access in &accesses.slots[range.slots.clone()] {
@@ -317,6 +331,12 @@ pub(crate) fn withdraw<S: revm::DatabaseRef>(
             hashes.push(short(access.hash));
         }
     }
+}
+
+/// What a transaction found of an account.
+pub(crate) fn seen(account: &mut Account) -> Option<AccountState> {
+    // To be asked for what can be changed costs no copy.
+    (!account.is_loaded_as_not_existing()).then(|| account_state(account.original_info_mut()))
 }
 
 fn is_empty(state: &AccountState) -> bool {

@@ -13,9 +13,10 @@ use super::{
     access::{AccessRange, Accesses, AccountAccess, SlotAccess, withdraw},
     base_account,
     heat::HeatMap,
-    memory::{AccountWrite, Certainty, Version, account_hash},
-    record::Committed,
+    memory::{AccountWrite, Certainty, Standing, Version, account_hash, clear_hash},
+    record::{Committed, record_account, record_journal},
     schedule::{Executed, Frontier, Included, Progress, Run},
+    settle::Own,
     view::short,
     worker::{Inputs, Refused, Shared, Worker},
 };
@@ -37,6 +38,7 @@ pub(crate) struct Committer<E: std::error::Error> {
     pub(crate) error: Option<ExecError<E>>,
     frontier: u32,
     dirty: Dirty,
+    changed: Changed,
     pub(crate) heat: HeatMap,
     /// What transactions accessed and changed, if the block's access list is wanted.
     pub(crate) recorder: Option<Recorder>,
@@ -46,7 +48,8 @@ pub(crate) struct Committer<E: std::error::Error> {
 #[derive(Debug)]
 struct Dirty {
     bits: Box<[u64; DIRTY_WORDS]>,
-    is_empty: bool,
+    /// The words in which bits were set.
+    used: Vec<u16>,
 }
 
 /// Words of the set of changed locations: 32,768 bits, of which a few hundred are set at a time.
@@ -54,27 +57,38 @@ const DIRTY_WORDS: usize = 512;
 
 impl Dirty {
     fn new() -> Self {
-        Self { bits: Box::new([0; DIRTY_WORDS]), is_empty: true }
+        Self { bits: Box::new([0; DIRTY_WORDS]), used: Vec::new() }
     }
 
     fn clear(&mut self) {
-        if !self.is_empty {
-            self.bits.fill(0);
-            self.is_empty = true;
+        for word in self.used.drain(..) {
+            self.bits[usize::from(word)] = 0;
         }
     }
 
     fn add(&mut self, hashes: &[u32]) {
         for &hash in hashes {
-            self.bits[hash as usize / 64 % DIRTY_WORDS] |= 1 << (hash % 64);
-            self.is_empty = false;
+            #[expect(clippy::cast_possible_truncation, reason = "below the number of words")]
+            let word = (hash as usize / 64 % DIRTY_WORDS) as u16;
+            let bits = &mut self.bits[usize::from(word)];
+            if *bits == 0 {
+                self.used.push(word);
+            }
+            *bits |= 1 << (hash % 64);
         }
     }
 
     fn has(&self, hash: u64) -> bool {
         let hash = short(hash);
-        !self.is_empty && self.bits[hash as usize / 64 % DIRTY_WORDS] >> (hash % 64) & 1 != 0
+        !self.used.is_empty() && self.bits[hash as usize / 64 % DIRTY_WORDS] >> (hash % 64) & 1 != 0
     }
+}
+
+/// What a transaction read that is not as it saw it: places in its lists, and what is there now.
+#[derive(Debug, Default)]
+struct Changed {
+    accounts: Vec<(usize, Option<AccountState>)>,
+    slots: Vec<(usize, U256)>,
 }
 
 /// How a transaction that was executed ahead stands now.
@@ -102,8 +116,8 @@ enum Conflicts {
 
 impl<E: std::error::Error> Committer<E> {
     pub(crate) fn new(outcome: BlockOutcome, beneficiary: Option<AccountState>, recorder: Option<Recorder>) -> Self {
-        let (dirty, heat) = (Dirty::new(), HeatMap::default());
-        Self { outcome, beneficiary, error: None, frontier: 0, dirty, heat, recorder }
+        let (dirty, changed, heat) = (Dirty::new(), Changed::default(), HeatMap::default());
+        Self { outcome, beneficiary, error: None, frontier: 0, dirty, changed, heat, recorder }
     }
 
     /// Commits as far as it goes.
@@ -186,20 +200,37 @@ impl<E: std::error::Error> Committer<E> {
         if conflicts == Conflicts::Suspected && result.is_ok() {
             self.heat.judge(shared, worker.tracker.slots(), index);
         }
-        let mut scratch = std::mem::take(&mut worker.scratch);
-        scratch.clear();
-        let accesses = worker.take(&mut scratch);
-        let done = match result {
+        match result {
             Ok((result, fee)) => {
-                worker.publish(&scratch, &accesses, index);
+                let own = self.settle(shared, worker, index);
                 let included = worker.included(index, result, fee);
-                self.include(shared, index, included, &scratch, &accesses).map_err(ExecError::State)
+                self.include(shared, worker, index, included, own);
+                Ok(())
             }
-            Err(Refused::Invalid(reason)) => self.leave_out(shared, index, reason),
+            Err(Refused::Invalid(reason)) => {
+                worker.discard();
+                self.leave_out(shared, index, reason)
+            }
             Err(Refused::Failed(error)) => Err(error),
-        };
-        worker.scratch = scratch;
-        done
+        }
+    }
+
+    /// Publishes what a transaction did that was executed with final inputs.
+    fn settle<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        worker: &mut Worker<'_, S>,
+        index: u32,
+    ) -> Own {
+        let (transactions, beneficiary) = (shared.transactions, shared.block.beneficiary);
+        let place = index_after(self.outcome.receipts.len());
+        let Self { heat, recorder, .. } = self;
+        worker.settle(index, |address, account, is_removed| {
+            heat.note_committed(transactions, index, address, account.storage.keys());
+            if let Some(recorder) = recorder {
+                record_journal(recorder, place, beneficiary, (address, account, is_removed));
+            }
+        })
     }
 
     fn leave_out<S: DatabaseRef<Error = E>>(
@@ -221,55 +252,66 @@ impl<E: std::error::Error> Committer<E> {
         shared.memory.set_committed(self.frontier);
     }
 
-    /// Makes an executed transaction final.
+    /// Makes an executed transaction final, whose writes are published. `own`: what it left of the fee recipient.
     fn include<S: DatabaseRef<Error = E>>(
         &mut self,
         shared: &Shared<'_, S>,
+        worker: &mut Worker<'_, S>,
         index: u32,
         included: Included,
-        accesses: &Accesses,
-        range: &AccessRange,
-    ) -> Result<(), E> {
+        own: Own,
+    ) {
         let before = self.beneficiary;
+        let place = index_after(self.outcome.receipts.len());
         let gas_used = included.receipt.cumulative_gas_used();
         append(&mut self.outcome, &shared.transactions[index as usize], included.receipt, gas_used);
-        self.heat.note_committed(shared.transactions, &accesses.slots[range.slots.clone()], index);
-        let own =
-            accesses.accounts[range.accounts.clone()].iter().find(|access| access.address == shared.block.beneficiary);
-        let is_destroyed = own.is_some_and(|access| access.is_destroyed);
-        if let Some(after) = own.and_then(|access| access.patched(self.beneficiary)) {
-            self.beneficiary = after.state;
+        if let Some(left) = own.left {
+            self.beneficiary = left;
         }
-        if !is_destroyed {
-            self.pay_fee(shared, included.fee, index);
+        if !own.is_destroyed {
+            self.pay_fee(shared, worker, included.fee, index);
         }
-        if self.recorder.is_some() {
-            self.record(shared, index, accesses, range, before)?;
+        if let Some(recorder) = &mut self.recorder {
+            let states = (before, self.beneficiary);
+            record_account(shared.memory, recorder, place, shared.block.beneficiary, states);
         }
         self.committed(shared);
-        Ok(())
     }
 
-    /// Notes what a transaction did for the block's access list. The fee recipient was `before` until then.
-    fn record<S: DatabaseRef<Error = E>>(
+    /// Takes note of a transaction that was executed ahead and is about to be final, and says what it leaves of the fee
+    /// recipient.
+    fn note_accesses<S: DatabaseRef<Error = E>>(
         &mut self,
         shared: &Shared<'_, S>,
         version: Version,
         accesses: &Accesses,
         range: &AccessRange,
-        before: Option<AccountState>,
-    ) -> Result<(), E> {
-        let Some(recorder) = &mut self.recorder else { return Ok(()) };
-        let (index, beneficiary) = (index_after(self.outcome.receipts.len() - 1), shared.block.beneficiary);
-        let committed =
-            Committed { memory: shared.memory, state: shared.state, version, index, beneficiary, accesses, range };
-        committed.record(recorder)?;
-        committed.record_account(recorder, beneficiary, before, self.beneficiary);
-        Ok(())
+    ) -> Result<Own, E> {
+        let beneficiary = shared.block.beneficiary;
+        let slots = &accesses.slots[range.slots.clone()];
+        for slots in slots.chunk_by(|one, other| one.address == other.address) {
+            let keys = slots.iter().map(|access| &access.slot);
+            self.heat.note_committed(shared.transactions, version, slots[0].address, keys);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let (memory, state, index) = (shared.memory, shared.state, index_after(self.outcome.receipts.len()));
+            Committed { memory, state, version, index, beneficiary, accesses, range }.record(recorder)?;
+        }
+        let own = accesses.accounts[range.accounts.clone()].iter().find(|access| access.address == beneficiary);
+        Ok(Own {
+            left: own.and_then(|access| access.patched(self.beneficiary)).map(|after| after.state),
+            is_destroyed: own.is_some_and(|access| access.is_destroyed),
+        })
     }
 
     /// Credits the fee recipient, and touches it even if there is nothing to credit.
-    fn pay_fee<S: DatabaseRef<Error = E>>(&mut self, shared: &Shared<'_, S>, fee: U256, index: u32) {
+    fn pay_fee<S: DatabaseRef<Error = E>>(
+        &mut self,
+        shared: &Shared<'_, S>,
+        worker: &mut Worker<'_, S>,
+        fee: U256,
+        index: u32,
+    ) {
         let existed = self.beneficiary.is_some();
         let mut state = self.beneficiary.take().unwrap_or_default();
         // As revm does it: what cannot be added is lost.
@@ -280,7 +322,8 @@ impl<E: std::error::Error> Committer<E> {
             let address = shared.block.beneficiary;
             let (hash, certainty) = (account_hash(&address), Certainty::Unknown);
             let write = AccountWrite { address, hash, state: None, clears_storage: true, certainty };
-            shared.memory.put_account(index + 1, &write);
+            shared.memory.put_account(index + 1, &write, Standing::Final);
+            worker.note_write(clear_hash(hash));
         }
     }
 
@@ -298,7 +341,7 @@ impl<E: std::error::Error> Committer<E> {
             self.check(shared, worker, run, &mut progress, Announced::No)?
         };
         let rest = run.range.start + done..run.range.end;
-        shared.schedule.lock().note_speculation(self.frontier, done == 0);
+        shared.schedule.lock().note_speculation(run.range.start, self.frontier, done == 0);
         self.execute(shared, worker, rest)
     }
 
@@ -338,12 +381,12 @@ impl<E: std::error::Error> Committer<E> {
             self.outcome.statistics.executions += 1;
             self.outcome.statistics.speculations += 1;
             match (verdict, result) {
-                (Verdict::Unchanged, Some(included)) => {
-                    self.include(shared, index, included, accesses, &range).map_err(ExecError::State)?;
-                }
-                (Verdict::Patchable, Some(mut included)) => {
-                    self.patch(shared, worker, accesses, &range, index, &mut included).map_err(ExecError::State)?;
-                    self.include(shared, index, included, accesses, &range).map_err(ExecError::State)?;
+                (Verdict::Unchanged | Verdict::Patchable, Some(mut included)) => {
+                    if verdict == Verdict::Patchable {
+                        self.patch(shared, worker, accesses, &range, index, &mut included);
+                    }
+                    let own = self.note_accesses(shared, index, accesses, &range).map_err(ExecError::State)?;
+                    self.include(shared, worker, index, included, own);
                 }
                 (_, result) => {
                     repeated += 1;
@@ -359,7 +402,7 @@ impl<E: std::error::Error> Committer<E> {
             self.dirty.add(&worker.hashes[known..]);
         }
         worker.announce(start);
-        shared.schedule.lock().note_speculation(self.frontier, repeated * 2 > transactions);
+        shared.schedule.lock().note_speculation(start, self.frontier, repeated * 2 > transactions);
         Ok(transactions)
     }
 
@@ -373,8 +416,12 @@ impl<E: std::error::Error> Committer<E> {
     ) -> Result<Verdict, E> {
         let mut verdict = Verdict::Unchanged;
         self.heat.suspects.clear();
-        for access in &accesses.accounts[range.accounts.clone()] {
+        self.changed.accounts.clear();
+        self.changed.slots.clear();
+        for at in range.accounts.clone() {
+            let access = &accesses.accounts[at];
             let Some(now) = self.changed_account(shared, access, version)? else { continue };
+            self.changed.accounts.push((at, now));
             if !access.admits(now) {
                 self.heat.tally.conflict(access.address, None);
                 verdict = Verdict::Invalid;
@@ -382,8 +429,10 @@ impl<E: std::error::Error> Committer<E> {
                 verdict = verdict.max(Verdict::Patchable);
             }
         }
-        for access in &accesses.slots[range.slots.clone()] {
+        for at in range.slots.clone() {
+            let access = &accesses.slots[at];
             let Some(now) = self.changed_slot(shared, access, version)? else { continue };
+            self.changed.slots.push((at, now));
             let tracked = access.tracked.map(|at| &accesses.tracked[at]);
             if tracked.is_some_and(|tracked| tracked.admits(now)) {
                 verdict = verdict.max(Verdict::Patchable);
@@ -423,7 +472,8 @@ impl<E: std::error::Error> Committer<E> {
         access: &SlotAccess,
         version: Version,
     ) -> Result<Option<U256>, E> {
-        if !self.dirty.has(access.hash) && !shared.memory.has_clears() {
+        let is_cleared = || shared.memory.has_clears() && self.dirty.has(clear_hash(account_hash(&access.address)));
+        if !self.dirty.has(access.hash) && !is_cleared() {
             return Ok(None);
         }
         let now = match shared.memory.slot(&access.address, &access.slot, access.hash, version) {
@@ -434,7 +484,8 @@ impl<E: std::error::Error> Committer<E> {
         Ok((now != access.seen).then_some(now))
     }
 
-    /// Publishes what a transaction leaves of the accounts and slots that are not as it saw them, and mends its logs.
+    /// Publishes what a transaction leaves of the accounts and slots that are not as it saw them, which the verdict has
+    /// found, and mends its logs.
     fn patch<S: DatabaseRef<Error = E>>(
         &mut self,
         shared: &Shared<'_, S>,
@@ -443,24 +494,24 @@ impl<E: std::error::Error> Committer<E> {
         range: &AccessRange,
         index: u32,
         included: &mut Included,
-    ) -> Result<(), E> {
+    ) {
         self.outcome.statistics.deltas += 1;
-        for access in &accesses.accounts[range.accounts.clone()] {
-            if access.after.is_none() || access.address == shared.block.beneficiary {
+        for &(at, now) in &self.changed.accounts {
+            let access = &accesses.accounts[at];
+            if access.address == shared.block.beneficiary {
                 continue;
             }
-            let Some(now) = self.changed_account(shared, access, index)? else { continue };
             let Some(after) = access.patched(now) else { continue };
-            shared.memory.put_account(index + 1, &access.write(after));
+            shared.memory.put_account(index + 1, &access.write(after), Standing::Guess);
             worker.note_write(access.hash);
         }
-        for access in &accesses.slots[range.slots.clone()] {
+        for &(at, now) in &self.changed.slots {
+            let access = &accesses.slots[at];
             let Some(at) = access.tracked else { continue };
-            let Some(now) = self.changed_slot(shared, access, index)? else { continue };
             self.heat.note_delta(access);
             let after = accesses.tracked[at].apply(now);
             if after != now {
-                shared.memory.put_slot(index + 1, &access.write(after));
+                shared.memory.put_slot(index + 1, &access.write(after), Standing::Guess);
             } else if access.after.is_some() {
                 shared.memory.withdraw_slot(index + 1, &access.address, &access.slot, access.hash);
             } else {
@@ -468,29 +519,19 @@ impl<E: std::error::Error> Committer<E> {
             }
             worker.note_write(access.hash);
         }
-        self.patch_logs(shared, accesses, range, index, included)
+        self.patch_logs(accesses, range, included);
     }
 
     /// Puts the values that hold now into log words that were made of tracked slots.
-    fn patch_logs<S: DatabaseRef<Error = E>>(
-        &self,
-        shared: &Shared<'_, S>,
-        accesses: &Accesses,
-        range: &AccessRange,
-        index: u32,
-        included: &mut Included,
-    ) -> Result<(), E> {
+    fn patch_logs(&self, accesses: &Accesses, range: &AccessRange, included: &mut Included) {
         for patch in &accesses.log_patches[range.log_patches.clone()] {
-            let at = range.tracked.start + patch.slot;
-            let tracked = &accesses.tracked[at];
-            let mut slots = accesses.slots[range.slots.clone()].iter();
-            let Some(access) = slots.find(|access| access.tracked == Some(at)) else { continue };
-            let now = self.changed_slot(shared, access, index)?.unwrap_or(tracked.guess());
+            let tracked = range.tracked.start + patch.slot;
+            let changed = self.changed.slots.iter().find(|(at, _)| accesses.slots[*at].tracked == Some(tracked));
+            let now = changed.map_or(accesses.tracked[tracked].guess(), |&(_, now)| now);
             patch_log(&mut included.receipt, patch, patch.apply(now));
         }
         if range.log_patches.clone().any(|at| matches!(accesses.log_patches[at].place, LogPlace::Topic(_))) {
             refresh_bloom(&mut included.receipt);
         }
-        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Threads and buffers that outlive a block.
 //!
 //! Starting a thread and touching fresh memory costs tens of microseconds each, as much as a small block takes. Threads therefore
-//! wait in a pool for the next block, and the larger buffers of a worker are emptied and used again. Nothing that a
-//! block learned is carried over to the next.
+//! wait in a pool for the next block, and the larger buffers of a worker are used again: each entry says which block it
+//! is of, and what another block left is not found. Nothing that a block learned is carried over to the next.
 
 use std::{
     collections::BTreeMap,
@@ -13,9 +13,9 @@ use alloy_primitives::{Address, U256};
 use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::hashes::Hashes;
+use super::hashes::{Epoch, Hashes};
 
-/// Slots of the base state that a worker keeps: 170 KB, which fits a core's second-level cache.
+/// Slots of the base state that a worker keeps: 180 KB, which fits a core's second-level cache.
 const CACHED_SLOTS: usize = 2_048;
 /// Buffers that are kept for later blocks; more are dropped.
 const MAX_KEPT: usize = 64;
@@ -27,27 +27,35 @@ static KEPT: LazyLock<Mutex<Vec<Buffers>>> = LazyLock::new(Mutex::default);
 #[derive(Clone, Copy, Debug)]
 struct CachedSlot {
     address: Address,
+    epoch: Epoch,
     slot: U256,
     value: U256,
 }
+
+const NO_SLOT: CachedSlot = CachedSlot { address: Address::ZERO, epoch: 0, slot: U256::ZERO, value: U256::ZERO };
 
 /// A worker's larger buffers.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     pub(crate) hashes: Hashes,
     /// Slots of the base state, each at the place that its hash names.
-    slots: Box<[Option<CachedSlot>]>,
+    slots: Box<[CachedSlot]>,
+    /// The block that uses the buffers.
+    epoch: Epoch,
 }
 
 impl Buffers {
-    /// Empty buffers.
+    /// Buffers in which nothing is found.
     pub(crate) fn take() -> Self {
-        let Some(mut kept) = KEPT.lock().pop() else {
-            return Self { hashes: Hashes::new(), slots: vec![None; CACHED_SLOTS].into() };
-        };
-        kept.hashes.clear();
-        kept.slots.fill(None);
-        kept
+        let mut buffers = KEPT.lock().pop().filter(|kept| kept.epoch < Epoch::MAX).unwrap_or_else(Self::new);
+        // To empty them would cost as much as a small block.
+        buffers.epoch += 1;
+        buffers.hashes.begin(buffers.epoch);
+        buffers
+    }
+
+    fn new() -> Self {
+        Self { hashes: Hashes::new(), slots: vec![NO_SLOT; CACHED_SLOTS].into(), epoch: 0 }
     }
 
     /// A slot of the base state, read unless it is kept. `hash` is that of its location.
@@ -60,15 +68,10 @@ impl Buffers {
     ) -> Result<U256, E> {
         #[expect(clippy::cast_possible_truncation, reason = "the low bits choose")]
         let cached = &mut self.slots[hash as usize % CACHED_SLOTS];
-        if let Some(known) = cached
-            && known.slot == slot
-            && known.address == address
-        {
-            return Ok(known.value);
+        if cached.epoch != self.epoch || cached.slot != slot || cached.address != address {
+            *cached = CachedSlot { address, epoch: self.epoch, slot, value: read()? };
         }
-        let value = read()?;
-        *cached = Some(CachedSlot { address, slot, value });
-        Ok(value)
+        Ok(cached.value)
     }
 
     /// Keeps buffers for later.

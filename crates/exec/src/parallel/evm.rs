@@ -98,7 +98,8 @@ fn call<const KIND: u8, S: DatabaseRef>(mut context: Ictx<'_, '_, S>) -> Instruc
 }
 
 fn create<const IS_CREATE2: bool, S: DatabaseRef>(mut context: Ictx<'_, '_, S>) -> InstructionExecResult {
-    view(&mut context).creates = true;
+    let address = context.interpreter.input.target_address();
+    view(&mut context).observe_creation(address, IS_CREATE2);
     if let Some(value) = peek(&context, 0) {
         spend(&mut context, value);
     }

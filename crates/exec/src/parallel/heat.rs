@@ -98,12 +98,18 @@ impl HeatMap {
         self.tally.delta(access.address, Some(access.slot));
     }
 
-    /// Notes what a committed transaction touched.
-    pub(crate) fn note_committed(&mut self, transactions: &[RecoveredTx], accesses: &[SlotAccess], index: u32) {
+    /// Notes which slots of an account a committed transaction touched.
+    pub(crate) fn note_committed<'s>(
+        &mut self,
+        transactions: &[RecoveredTx],
+        index: u32,
+        address: Address,
+        slots: impl Iterator<Item = &'s U256>,
+    ) {
         if !self.has_serial {
             return;
         }
-        for &SlotAccess { address, slot, .. } in accesses {
+        for &slot in slots {
             let Some(SlotHeat::Serial { conflicts }) = self.slots.get(&(address, slot)) else { continue };
             if self.chains.foresees(index, address, slot) {
                 continue;

@@ -20,7 +20,7 @@ use alloy_primitives::{
     map::{AddressMap, AddressSet, B256Map},
 };
 use braid_types::changes::AccountState;
-use hashbrown::{HashTable, hash_table};
+use hashbrown::HashTable;
 use parking_lot::{Mutex, RwLock};
 use revm::bytecode::Bytecode;
 use smallvec::{SmallVec, smallvec};
@@ -28,8 +28,9 @@ use smallvec::{SmallVec, smallvec};
 /// Number of a version; see the [module](self).
 pub(crate) type Version = u32;
 
-/// Locked parts of the memory. Many more than threads, so that two rarely meet at one.
-const SHARDS: usize = 256;
+/// Locked parts of the memory for each thread, where there are several, so that two rarely meet at one. More than these
+/// only cost cache.
+const SHARDS_PER_THREAD: usize = 16;
 
 /// Odd constant whose multiples spread well over 64 bits: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -57,18 +58,36 @@ pub(crate) fn slot_hash(account: u64, slot: &U256) -> u64 {
     fold(fold(a ^ account, d ^ SPREAD), fold(b ^ 0x2545_f491_4f6c_dd1d, c ^ account.rotate_left(32)) ^ SPREAD)
 }
 
-/// The values that one location had, ordered by version.
-#[derive(Debug)]
-struct Versions<T>(SmallVec<[(Version, T); 1]>);
+/// Hash that stands for the loss of an account's storage, from that of the account.
+pub(crate) const fn clear_hash(account: u64) -> u64 {
+    account.rotate_left(32) ^ SPREAD
+}
 
-impl<T: Copy> Versions<T> {
+/// The values that one location had, ordered by version; so many of them beside the key.
+#[derive(Debug)]
+struct Versions<T, const NEAR: usize>(SmallVec<[(Version, T); NEAR]>);
+
+/// What is known about a value that is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It may be withdrawn; then the value before it holds again.
+    Guess,
+    /// All before it is committed, and so will it be: nobody will ask for older values.
+    Final,
+}
+
+impl<T: Copy, const NEAR: usize> Versions<T, NEAR> {
     /// The newest value at or below a version.
     fn at(&self, version: Version) -> Option<(Version, T)> {
         self.0.iter().rev().find(|entry| entry.0 <= version).copied()
     }
 
-    /// Puts a value, in place of one of the same version. Drops what no reader at or above `committed` can see.
-    fn put(&mut self, version: Version, value: T, committed: Version) {
+    /// Puts a value, in place of one of the same version. Drops what no reader can see any more: of guesses, none that is
+    /// at or above `committed`.
+    fn put(&mut self, version: Version, value: T, standing: Standing, committed: Version) {
+        if standing == Standing::Final {
+            return self.put_final(version, value);
+        }
         let dead = self.0.iter().take_while(|entry| entry.0 <= committed).count().saturating_sub(1);
         if dead > 0 {
             self.0.drain(..dead);
@@ -79,6 +98,17 @@ impl<T: Copy> Versions<T> {
             Some(at) => self.0.insert(at + 1, (version, value)),
             None => self.0.insert(0, (version, value)),
         }
+    }
+
+    fn put_final(&mut self, version: Version, value: T) {
+        if let [only] = &mut self.0[..]
+            && only.0 <= version
+        {
+            *only = (version, value);
+            return;
+        }
+        self.0.retain(|entry| entry.0 > version);
+        self.0.insert(0, (version, value));
     }
 
     fn withdraw(&mut self, version: Version) {
@@ -96,7 +126,7 @@ impl<T: Copy> Versions<T> {
 #[derive(Debug)]
 struct AccountEntry {
     address: Address,
-    versions: Versions<Option<AccountState>>,
+    versions: Versions<Option<AccountState>, 1>,
     certainty: Certainty,
 }
 
@@ -114,14 +144,52 @@ pub(crate) enum Certainty {
 struct SlotEntry {
     address: Address,
     slot: U256,
-    versions: Versions<U256>,
+    versions: Versions<U256, 2>,
     certainty: Certainty,
+}
+
+/// A hash table whose entries lie close together in memory, in the order in which they came: few locations of a large
+/// table are in use at a time.
+#[derive(Debug)]
+struct Dense<T> {
+    places: HashTable<u32>,
+    entries: Vec<T>,
+}
+
+impl<T> Default for Dense<T> {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
+}
+
+impl<T> Dense<T> {
+    fn with_capacity(capacity: usize) -> Self {
+        Self { places: HashTable::with_capacity(capacity), entries: Vec::with_capacity(capacity) }
+    }
+
+    fn find(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&T> {
+        let place = *self.places.find(hash, |&place| is_it(&self.entries[place as usize]))?;
+        Some(&self.entries[place as usize])
+    }
+
+    fn find_mut(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&mut T> {
+        let place = *self.places.find(hash, |&place| is_it(&self.entries[place as usize]))?;
+        Some(&mut self.entries[place as usize])
+    }
+
+    /// Adds an entry that is not there yet. `hash_of` is asked when the table grows.
+    fn add(&mut self, hash: u64, entry: T, hash_of: impl Fn(&T) -> u64) {
+        #[expect(clippy::cast_possible_truncation, reason = "no memory holds so many entries of a shard")]
+        let place = self.entries.len() as u32;
+        self.entries.push(entry);
+        self.places.insert_unique(hash, place, |&place| hash_of(&self.entries[place as usize]));
+    }
 }
 
 #[derive(Debug, Default)]
 struct Shard {
-    accounts: HashTable<AccountEntry>,
-    slots: HashTable<SlotEntry>,
+    accounts: Dense<AccountEntry>,
+    slots: Dense<SlotEntry>,
 }
 
 /// Keeps neighbours off each other's cache lines (two, as processors fetch pairs).
@@ -148,6 +216,7 @@ struct Event {
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Memory {
+    /// A power of two of them.
     shards: Box<[Aligned<Mutex<Shard>>]>,
     events: RwLock<Events>,
     /// Number of events, to be seen without the lock.
@@ -187,13 +256,14 @@ pub(crate) struct SlotWrite {
 }
 
 impl Memory {
-    /// A memory for a block of so many transactions.
-    pub(crate) fn new(transactions: usize) -> Self {
+    /// A memory for a block of so many transactions, and for so many threads.
+    pub(crate) fn new(transactions: usize, threads: usize) -> Self {
+        let shards = if threads == 1 { 1 } else { (threads * SHARDS_PER_THREAD).next_power_of_two() };
         // Room for two accounts and two slots a transaction, so that small transactions never make a table grow.
-        let room = 2 * transactions / SHARDS;
-        let shard = || Shard { accounts: HashTable::with_capacity(room), slots: HashTable::with_capacity(room) };
+        let room = 2 * transactions / shards;
+        let shard = || Shard { accounts: Dense::with_capacity(room), slots: Dense::with_capacity(room) };
         Self {
-            shards: (0..SHARDS).map(|_| Aligned(Mutex::new(shard()))).collect(),
+            shards: (0..shards).map(|_| Aligned(Mutex::new(shard()))).collect(),
             events: RwLock::default(),
             length: Aligned::default(),
             committed: Aligned::default(),
@@ -206,8 +276,8 @@ impl Memory {
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits choose")]
-        &self.shards[hash as usize % SHARDS].0
+        // Neither the lowest bits nor the highest: by these the tables find their places.
+        &self.shards[(hash >> 40) as usize & (self.shards.len() - 1)].0
     }
 
     /// The newest state of an account at or below a version, if any version is known.
@@ -262,48 +332,31 @@ impl Memory {
         }
     }
 
-    pub(crate) fn put_account(&self, version: Version, write: &AccountWrite) {
+    pub(crate) fn put_account(&self, version: Version, write: &AccountWrite, standing: Standing) {
         self.set_cleared(version, write.address, write.clears_storage);
         let committed = self.committed();
         let mut shard = self.shard(write.hash).lock();
-        let found = shard.accounts.entry(
-            write.hash,
-            |entry| entry.address == write.address,
-            |entry| account_hash(&entry.address),
-        );
-        match found {
-            hash_table::Entry::Occupied(mut entry) => {
-                let entry = entry.get_mut();
-                entry.certainty = Certainty::Unknown;
-                entry.versions.put(version, write.state, committed);
-            }
-            hash_table::Entry::Vacant(entry) => {
-                let versions = Versions(smallvec![(version, write.state)]);
-                entry.insert(AccountEntry { address: write.address, versions, certainty: write.certainty });
-            }
+        let AccountWrite { address, hash, state, certainty, .. } = *write;
+        if let Some(entry) = shard.accounts.find_mut(hash, |entry| entry.address == address) {
+            entry.certainty = Certainty::Unknown;
+            entry.versions.put(version, state, standing, committed);
+            return;
         }
+        let entry = AccountEntry { address, versions: Versions(smallvec![(version, state)]), certainty };
+        shard.accounts.add(hash, entry, |entry| account_hash(&entry.address));
     }
 
-    pub(crate) fn put_slot(&self, version: Version, write: &SlotWrite) {
+    pub(crate) fn put_slot(&self, version: Version, write: &SlotWrite, standing: Standing) {
         let committed = self.committed();
         let mut shard = self.shard(write.hash).lock();
-        let found = shard.slots.entry(
-            write.hash,
-            |entry| entry.slot == write.slot && entry.address == write.address,
-            |entry| slot_hash(account_hash(&entry.address), &entry.slot),
-        );
-        match found {
-            hash_table::Entry::Occupied(mut entry) => {
-                let entry = entry.get_mut();
-                entry.certainty = Certainty::Unknown;
-                entry.versions.put(version, write.value, committed);
-            }
-            hash_table::Entry::Vacant(entry) => {
-                let versions = Versions(smallvec![(version, write.value)]);
-                let SlotWrite { address, slot, certainty, .. } = *write;
-                entry.insert(SlotEntry { address, slot, versions, certainty });
-            }
+        let SlotWrite { address, slot, hash, value, certainty } = *write;
+        if let Some(entry) = shard.slots.find_mut(hash, |entry| entry.slot == slot && entry.address == address) {
+            entry.certainty = Certainty::Unknown;
+            entry.versions.put(version, value, standing, committed);
+            return;
         }
+        let entry = SlotEntry { address, slot, versions: Versions(smallvec![(version, value)]), certainty };
+        shard.slots.add(hash, entry, |entry| slot_hash(account_hash(&entry.address), &entry.slot));
     }
 
     /// Takes back what a version wrote to an account.
@@ -403,23 +456,25 @@ impl Memory {
     pub(crate) fn len(&self) -> usize {
         let length = |shard: &Aligned<Mutex<Shard>>| {
             let shard = shard.0.lock();
-            shard.accounts.len() + shard.slots.len()
+            shard.accounts.entries.len() + shard.slots.entries.len()
         };
         self.shards.iter().map(length).sum()
     }
 
     /// Takes out the newest version of every location of every `step`-th shard from `first` on.
     pub(crate) fn drain(&self, first: usize, step: usize) -> Final {
-        let mut all = Final::default();
-        for shard in self.shards[first..].iter().step_by(step) {
-            let shard = std::mem::take(&mut *shard.0.lock());
-            all.accounts.reserve(shard.accounts.len());
-            for entry in shard.accounts {
+        let take = |shard: &Aligned<Mutex<Shard>>| std::mem::take(&mut *shard.0.lock());
+        let shards: Vec<_> = self.shards.iter().skip(first).step_by(step).map(take).collect();
+        let mut all = Final {
+            accounts: Vec::with_capacity(shards.iter().map(|shard| shard.accounts.entries.len()).sum()),
+            slots: Vec::with_capacity(shards.iter().map(|shard| shard.slots.entries.len()).sum()),
+        };
+        for shard in shards {
+            for entry in shard.accounts.entries {
                 let AccountEntry { address, versions, certainty } = entry;
                 all.accounts.push(FinalAccount { address, state: versions.last(), certainty });
             }
-            all.slots.reserve(shard.slots.len());
-            for entry in shard.slots {
+            for entry in shard.slots.entries {
                 let Some(&(version, value)) = entry.versions.0.last() else { continue };
                 let SlotEntry { address, slot, certainty, .. } = entry;
                 all.slots.push(FinalSlot { address, slot, version, value, certainty });

@@ -30,6 +30,9 @@
 //! handed out, published, announced and checked as one. Workers without work sleep; they are woken when the frontier
 //! moved on to where there is something to execute again.
 //!
+//! How many runs may wait for the frontier begins small, doubles with every run that was right and halves with every one
+//! that was not. So a block that begins with transactions that depend on each other is found out after a few dozen.
+//!
 //! # The multi-version memory and its event log
 //!
 //! What transactions write goes to the [`memory`], under its location (an account by its address; a slot by address and
@@ -89,7 +92,8 @@
 //!
 //! - **Code** must be the same.
 //! - **Nonce** must be the same if the transaction could have noticed: it is the sender's, or contracts are created, or
-//!   EIP-7702 authorizations are at work. A sender's nonce is *guessed*: if it is lower than the transaction says, the
+//!   EIP-7702 authorizations are at work. A contract that creates others with CREATE2 alone does not notice its own
+//!   nonce: the addresses come from salts, and the nonce is a count to which the transaction adds. A sender's nonce is *guessed*: if it is lower than the transaction says, the
 //!   transactions between are on their way, and the speculation goes on with the nonce that will be there. At the
 //!   frontier it must be there.
 //! - **Balance** is mostly passed on: to pay is to subtract, to be paid is to add. A transaction then is a difference,
@@ -126,7 +130,9 @@
 //! same addresses among their arguments form a group; groups that were seen at one serial slot form a *chain*. Where
 //! this is too narrow, and conflicts at the slot go on that no chain foresaw, all calls of the function join. A chain
 //! is executed by one worker at a time, and the chain with most to do goes first; so eight pools keep two workers busy.
-//! A wrong prediction costs time only.
+//! What was handed out of a chain before it was known, or follows a transaction that went wrong, was executed on what
+//! does not hold. Nothing is executed on top of that: the chain waits until the frontier has passed it. A wrong
+//! prediction costs time only.
 //!
 //! # When speculation does not pay
 //!
@@ -141,8 +147,9 @@
 //! # Rare things
 //!
 //! - *Storage that is cleared.* Where an account loses its storage (destroyed, created anew, removed as empty), the
-//!   memory notes the version; slots of lower versions and of the base state are gone. From the first such event on in
-//!   a block, every read of a slot asks for this, and the committer compares every slot.
+//!   memory notes the version; slots of lower versions and of the base state are gone. The loss is announced like a
+//!   write, under a hash of its own; from the first such event on in a block, who reads or compares a slot asks for this
+//!   hash too.
 //! - *Marks of EIP-7610.* No contract is created where there is storage. The base state marks accounts in question; a
 //!   mark lives beside the account, outside of what is compared. Once any marked account was seen, speculations of the
 //!   block are not trusted any more. Mainnet has 28 such accounts, which nothing can hit.
@@ -156,11 +163,12 @@
 //! |---|---|
 //! | executions of a transaction | two: ahead, and at the frontier |
 //! | transactions of a run; how far ahead of the frontier | `MAX_RUN`, `MAX_AHEAD` in [`schedule`] |
+//! | runs that wait for the frontier, at first | `RUNS_AT_FIRST` in [`schedule`] |
 //! | failures that are free; length of a pause | `FREE_FAILURES`, `MAX_PAUSE` in [`schedule`] |
 //! | slots examined after a conflict | `MAX_SUSPECTS` in [`heat`] |
 //! | lessons of a block; words of input looked at | `MAX_LESSONS`, `MAX_WORDS` in [`predict`] |
 //! | conditions on a tracked slot | `MAX_INTERVALS` in `symbolic::slot` |
-//! | balances that are sums | `LARGEST_SUMMED` in [`access`] |
+//! | balances that are sums, nonces that are counts | `LARGEST_SUMMED`, `LARGEST_COUNTED` in [`access`] |
 //! | base slots and hashes that a worker remembers | `CACHED_SLOTS` in [`crew`], `PAIRS` and `WORDS` in [`hashes`] |
 //! | buffers kept between blocks | `MAX_KEPT` in [`crew`] |
 //! | contended locations that are named | `MAX_CONTENTIONS_PER_BLOCK` in `braid_types::limits` |
@@ -177,10 +185,13 @@
 //!
 //! # Small costs
 //!
+//! What is executed at the frontier goes from revm's journal straight into the memory, in place of older values
+//! ([`settle`]). Lists of what was read and written are made of what is executed ahead alone.
+//!
 //! What is shared by threads is what they wait for, so a worker has of its own: an EVM; copies of byte code that it
 //! uses often, for the counter of references would travel between cores ([`codes`]); slots of the base state that it
 //! read; inputs of 64 bytes that it hashed, and blooms of topics ([`hashes`], [`keccak`]). Threads and large buffers
-//! outlive the block ([`crew`]); nothing that was learned does. At the end the changes are gathered by all threads and
+//! outlive the block ([`crew`]); nothing that was learned does, and what is left in the buffers is not found. At the end the changes are gathered by all threads and
 //! are not sorted ([`Changes`]): a location that was written once, by a transaction that saw the base
 //! state, need not even be compared with it.
 //!
@@ -217,8 +228,8 @@
 //!
 //! # Reading order
 //!
-//! [`worker`] (what a thread does), [`schedule`] (who executes what next), [`commit`] (the frontier), [`memory`],
-//! [`view`] (how a transaction reads), [`access`] (what it read and wrote), [`evm`], then [`heat`] and [`predict`],
+//! [`worker`] (what a thread does), [`schedule`] (who executes what next), [`commit`] (the frontier), [`settle`] (what
+//! is executed there), [`memory`], [`view`] (how a transaction reads), [`access`] (what it read and wrote), [`evm`], then [`heat`] and [`predict`],
 //! [`record`], and [`given`]. This file holds what comes before the first transaction and after the last.
 
 mod access;
@@ -234,6 +245,7 @@ mod memory;
 mod predict;
 mod record;
 mod schedule;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -255,7 +267,8 @@ use revm::{
 use self::{
     commit::Committer,
     memory::{
-        AccountWrite, Certainty, Final, FinalAccount, FinalSlot, Memory, SlotWrite, Version, account_hash, slot_hash,
+        AccountWrite, Certainty, Final, FinalAccount, FinalSlot, Memory, SlotWrite, Standing, Version, account_hash,
+        clear_hash, slot_hash,
     },
     schedule::Schedule,
     view::short,
@@ -285,7 +298,8 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
     config: &Config,
 ) -> Result<BlockOutcome, ExecError<S::Error>> {
     let total = u32::try_from(transactions.len()).unwrap_or(u32::MAX);
-    let memory = Memory::new(transactions.len());
+    let threads = config.threads.get().min(transactions.len()).max(1);
+    let memory = Memory::new(transactions.len(), threads);
     let recorder = (config.access_list != AccessListUse::Ignore).then(Recorder::default);
     let (before, recorder) = before_transactions(block, state, recorder)?;
     for &address in before.accounts.keys().chain([&block.beneficiary]) {
@@ -303,14 +317,13 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         config,
         state,
         memory: &memory,
-        schedule: Mutex::new(Schedule::new(transactions.len())),
+        schedule: Mutex::new(Schedule::new(transactions.len(), threads)),
         wake: Condvar::new(),
         committer: Mutex::new(Committer::new(outcome, beneficiary, recorder)),
         heat: RwLock::default(),
         beneficiary: Mutex::new(beneficiary),
         is_over: AtomicBool::new(false),
     };
-    let threads = config.threads.get().min(transactions.len()).max(1);
     let mut owners = Owners::default();
     for part in crew::run(threads, |_| work(&shared)) {
         owners.extend(part);
@@ -359,7 +372,7 @@ fn finish<S: DatabaseRef>(
     let hash = account_hash(&address);
     let write =
         AccountWrite { address, hash, state: beneficiary, clears_storage: false, certainty: Certainty::Unknown };
-    memory.put_account(total + 1, &write);
+    memory.put_account(total + 1, &write, Standing::Final);
     let after = AfterTransactions { memory, state, version: total + 1 };
     let mut overlay = Overlay::new(&after, block.fork >= Fork::SpuriousDragon, false);
     overlay.record_in(recorder);
@@ -384,14 +397,19 @@ fn publish_changes(memory: &Memory, version: Version, changes: &StateChanges) {
         let hash = account_hash(&address);
         hashes.push(short(hash));
         let (state, clears_storage) = (change.account, change.storage_cleared);
+        if clears_storage {
+            hashes.push(short(clear_hash(hash)));
+        }
         memory.put_account(
             version,
             &AccountWrite { address, hash, state, clears_storage, certainty: Certainty::Unknown },
+            Standing::Final,
         );
         for (&slot, &value) in &change.storage {
             let hash = slot_hash(hash, &slot);
             hashes.push(short(hash));
-            memory.put_slot(version, &SlotWrite { address, slot, hash, value, certainty: Certainty::Unknown });
+            let write = SlotWrite { address, slot, hash, value, certainty: Certainty::Unknown };
+            memory.put_slot(version, &write, Standing::Final);
         }
     }
     memory.announce(version, &hashes);

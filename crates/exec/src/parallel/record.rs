@@ -6,14 +6,38 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use braid_types::changes::AccountState;
-use revm::{DatabaseRef, primitives::KECCAK_EMPTY};
+use revm::{DatabaseRef, primitives::KECCAK_EMPTY, state::Account};
 
 use super::{
     access::{AccessRange, Accesses, AccountAccess, SlotAccess},
     base_account,
     memory::{Memory, Version},
 };
-use crate::access_list::{BlockAccessIndex, Recorder};
+use crate::{
+    access_list::{BlockAccessIndex, Recorder},
+    overlay::{note_account, note_slots},
+};
+
+/// Notes what a transaction did to an account, as revm's journal tells of one that was executed with final inputs; but
+/// not the fee recipient's nonce, balance and code.
+pub(super) fn record_journal(
+    recorder: &mut Recorder,
+    index: BlockAccessIndex,
+    beneficiary: Address,
+    (address, account, is_removed): (Address, &Account, bool),
+) {
+    let record = recorder.account(address);
+    if !account.is_touched() {
+        record.read_slots(account.storage.keys());
+        return;
+    }
+    note_slots(record, index, account, is_removed);
+    if address != beneficiary {
+        let original = account.original_info();
+        let before = (!account.is_loaded_as_not_existing()).then_some(&original);
+        note_account(record, index, before, (!is_removed).then_some(&account.info));
+    }
+}
 
 /// A committed transaction, whose writes are published.
 #[derive(Debug)]
@@ -41,8 +65,7 @@ impl<S: DatabaseRef> Committed<'_, S> {
             slots = rest;
             self.record_slots(recorder, account, own)?;
             if account.address != self.beneficiary && account.after.is_some() {
-                let (before, after) = self.account(account)?;
-                self.record_account(recorder, account.address, before, after);
+                record_account(self.memory, recorder, self.index, account.address, self.account(account)?);
             }
         }
         Ok(())
@@ -88,23 +111,23 @@ impl<S: DatabaseRef> Committed<'_, S> {
         };
         Ok((before, at(self.version + 1).unwrap_or(before)))
     }
+}
 
-    /// Notes what became of an account.
-    pub(super) fn record_account(
-        &self,
-        recorder: &mut Recorder,
-        address: Address,
-        before: Option<AccountState>,
-        after: Option<AccountState>,
-    ) {
-        let record = recorder.account(address);
-        let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
-        record.set_balance(self.index, before.balance, after.balance);
-        record.set_nonce(self.index, before.nonce, after.nonce);
-        if before.code_hash != after.code_hash {
-            let code = self.memory.code(&after.code_hash).filter(|_| after.code_hash != KECCAK_EMPTY);
-            let code = code.map_or_else(Bytes::new, |code| code.original_bytes());
-            record.set_code(self.index, before.code_hash, after.code_hash, code);
-        }
+/// Notes what became of an account.
+pub(super) fn record_account(
+    memory: &Memory,
+    recorder: &mut Recorder,
+    index: BlockAccessIndex,
+    address: Address,
+    (before, after): (Option<AccountState>, Option<AccountState>),
+) {
+    let record = recorder.account(address);
+    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    record.set_balance(index, before.balance, after.balance);
+    record.set_nonce(index, before.nonce, after.nonce);
+    if before.code_hash != after.code_hash {
+        let code = memory.code(&after.code_hash).filter(|_| after.code_hash != KECCAK_EMPTY);
+        let code = code.map_or_else(Bytes::new, |code| code.original_bytes());
+        record.set_code(index, before.code_hash, after.code_hash, code);
     }
 }

@@ -26,6 +26,8 @@ const RUN_US: u64 = 60;
 const MAX_RUN: u32 = 64;
 /// Most transactions that may be executed ahead of the frontier.
 const MAX_AHEAD: u32 = 1 << 14;
+/// Runs that may wait for the frontier at first, for each thread; more when it turned out that they are right.
+const RUNS_AT_FIRST: usize = 2;
 /// Failures in a row after which speculation pauses.
 const FREE_FAILURES: u32 = 2;
 /// Most runs that speculation pauses for.
@@ -82,6 +84,10 @@ pub(crate) struct Schedule {
     chain_of: Vec<Option<Chain>>,
     /// What a transaction takes on average, in sixteenths of a microsecond.
     average: u64,
+    /// Runs that may be handed out and not committed: it doubles when a run was right and halves when one was not. So
+    /// little is done in vain where the block begins with transactions that depend on each other.
+    window: usize,
+    least_window: usize,
     /// Speculations that failed one after the other.
     failures: u32,
     /// No speculation before the frontier gets here.
@@ -108,6 +114,9 @@ struct ChainState {
     transactions: Vec<u32>,
     /// How many of them, from the first, are known to be executed.
     executed: usize,
+    /// Nothing of it is executed ahead before the frontier gets here: what was handed out before that was executed
+    /// out of order, or on what such transactions left.
+    held_until: u32,
 }
 
 /// What is to do at the frontier.
@@ -126,7 +135,8 @@ pub(crate) enum Frontier {
 }
 
 impl Schedule {
-    pub(crate) fn new(total: usize) -> Self {
+    pub(crate) fn new(total: usize, threads: usize) -> Self {
+        let window = threads.saturating_mul(RUNS_AT_FIRST);
         Self {
             states: vec![TxState::Waiting; total],
             next: 0,
@@ -135,6 +145,8 @@ impl Schedule {
             chains: Vec::new(),
             chain_of: Vec::new(),
             average: 20 * 16,
+            window,
+            least_window: window,
             failures: 0,
             paused_until: 0,
         }
@@ -180,7 +192,7 @@ impl Schedule {
 
     /// A run to execute ahead of the frontier: of the chain that is ready and longest, or else of what comes next.
     pub(crate) fn speculate(&mut self) -> Option<Arc<Run>> {
-        if self.frontier < self.paused_until {
+        if self.frontier < self.paused_until || self.runs.len() >= self.window {
             return None;
         }
         let range = self.next_of_chains().or_else(|| self.next_in_order())?;
@@ -191,7 +203,9 @@ impl Schedule {
 
     /// Whether there may be something to execute ahead of the frontier.
     pub(crate) fn may_speculate(&mut self) -> bool {
-        self.frontier >= self.paused_until && (self.may_look_ahead() || self.ready_chain().is_some())
+        self.frontier >= self.paused_until
+            && self.runs.len() < self.window
+            && (self.may_look_ahead() || self.ready_chain().is_some())
     }
 
     fn may_look_ahead(&self) -> bool {
@@ -215,6 +229,9 @@ impl Schedule {
     fn head(&mut self, chain: Chain) -> Option<u32> {
         loop {
             let state = &self.chains[chain];
+            if self.frontier < state.held_until {
+                return None;
+            }
             let head = *state.transactions.get(state.executed)?;
             match self.state(head) {
                 TxState::Executed => self.chains[chain].executed += 1,
@@ -280,20 +297,33 @@ impl Schedule {
         }
     }
 
-    /// Learns that a chain consists of these transactions now; `merged` may have become a part of another.
+    /// Learns which chains there are now.
     pub(crate) fn set_chains(&mut self, chains: &[Vec<u32>]) {
         // What failed taught something; the next speculations may well succeed.
         self.failures = 0;
         self.paused_until = self.frontier;
+        self.chains.resize_with(chains.len(), ChainState::default);
+        for (chain, transactions) in chains.iter().enumerate() {
+            if self.chains[chain].transactions != *transactions {
+                let transactions = transactions.clone();
+                self.chains[chain] = ChainState { transactions, executed: 0, held_until: 0 };
+                self.hold_back(chain);
+            }
+        }
         self.chain_of.clear();
         self.chain_of.resize(self.states.len(), None);
-        self.chains.clear();
-        for (chain, transactions) in chains.iter().enumerate() {
-            for &index in transactions {
+        for (chain, state) in self.chains.iter().enumerate() {
+            for &index in &state.transactions {
                 self.chain_of[index as usize] = Some(chain);
             }
-            self.chains.push(ChainState { transactions: transactions.clone(), executed: 0 });
         }
+    }
+
+    /// Lets a chain wait until the frontier has passed what was handed out of it.
+    fn hold_back(&mut self, chain: Chain) {
+        let mut last_first = self.chains[chain].transactions.iter().rev();
+        let last = last_first.find(|&&index| self.state(index) != TxState::Waiting);
+        self.chains[chain].held_until = last.map_or(0, |last| last + 1);
     }
 
     /// Learns what a committed transaction took.
@@ -304,15 +334,66 @@ impl Schedule {
         self.average = (self.average * 3 + cost) / 4;
     }
 
-    /// Learns how a speculation ended.
-    pub(crate) fn note_speculation(&mut self, frontier: u32, has_failed: bool) {
+    /// Learns how the speculation on a run that began with `first` ended.
+    pub(crate) fn note_speculation(&mut self, first: u32, frontier: u32, has_failed: bool) {
         if !has_failed {
             self.failures = 0;
+            self.window = (self.window * 2).min(MAX_AHEAD as usize);
             return;
         }
         self.failures += 1;
+        self.window = (self.window / 2).max(self.least_window);
+        if let Some(chain) = self.chain(first)
+            && self.chains[chain].held_until <= frontier
+        {
+            self.hold_back(chain);
+        }
         let Some(doublings) = self.failures.checked_sub(FREE_FAILURES) else { return };
         let pause = 1u32.checked_shl(doublings).unwrap_or(MAX_PAUSE).min(MAX_PAUSE);
         self.paused_until = frontier.saturating_add(pause * self.run_length());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(schedule: &mut Schedule) -> Vec<u32> {
+        std::iter::from_fn(|| schedule.speculate()).map(|run| run.range.start).collect()
+    }
+
+    #[test]
+    fn the_window_opens_when_runs_are_right_and_closes_when_they_are_not() {
+        let mut schedule = Schedule::new(1_000, 2);
+        let first = starts(&mut schedule);
+        assert_eq!(first.len(), 2 * RUNS_AT_FIRST);
+        schedule.note_speculation(first[0], 0, false);
+        assert_eq!(starts(&mut schedule).len(), 2 * RUNS_AT_FIRST, "twice as many in all");
+        schedule.note_speculation(first[1], 0, true);
+        assert_eq!(starts(&mut schedule).len(), 0);
+    }
+
+    #[test]
+    fn a_new_chain_waits_until_the_frontier_has_passed_what_was_handed_out() {
+        let mut schedule = Schedule::new(100, 2);
+        let ahead = schedule.speculate().unwrap();
+        schedule.finish(&ahead);
+        let chain: Vec<u32> = (0..100).collect();
+        schedule.set_chains(&[chain]);
+        assert!(schedule.speculate().is_none(), "what comes next would see what was executed out of order");
+        let Frontier::Check(run) = schedule.at_frontier(0) else { panic!("the run is done") };
+        assert!(matches!(schedule.at_frontier(run.range.end), Frontier::Execute(_)));
+        assert!(schedule.speculate().is_none(), "the frontier has the next of the chain in hand");
+    }
+
+    #[test]
+    fn a_chain_that_is_known_already_goes_on() {
+        let mut schedule = Schedule::new(100, 2);
+        let chain: Vec<u32> = (0..100).collect();
+        schedule.set_chains(std::slice::from_ref(&chain));
+        let run = schedule.speculate().unwrap();
+        schedule.finish(&run);
+        schedule.set_chains(&[chain, Vec::new()]);
+        assert_eq!(schedule.speculate().unwrap().range.start, run.range.end);
     }
 }

@@ -73,9 +73,9 @@ fn read(memory: &Memory, version: Version) -> Option<u64> {
 
 #[test]
 fn a_reader_finds_the_newest_version_at_or_below_its_own() {
-    let memory = Memory::new(10);
+    let memory = Memory::new(10, 4);
     for version in [5, 2, 8] {
-        memory.put_slot(version, &slot_write(version.into()));
+        memory.put_slot(version, &slot_write(version.into()), Standing::Guess);
     }
     let found: Vec<_> = [1, 2, 4, 5, 7, 8, 9].map(|version| read(&memory, version)).into();
     assert_eq!(found, [None, Some(2), Some(2), Some(5), Some(5), Some(8), Some(8)]);
@@ -83,9 +83,9 @@ fn a_reader_finds_the_newest_version_at_or_below_its_own() {
 
 #[test]
 fn what_is_withdrawn_is_not_found_and_what_was_below_it_is() {
-    let memory = Memory::new(10);
-    memory.put_slot(2, &slot_write(2));
-    memory.put_slot(5, &slot_write(5));
+    let memory = Memory::new(10, 4);
+    memory.put_slot(2, &slot_write(2), Standing::Guess);
+    memory.put_slot(5, &slot_write(5), Standing::Guess);
     let SlotWrite { address, slot, hash, .. } = slot_write(0);
     memory.withdraw_slot(5, &address, &slot, hash);
     assert_eq!(read(&memory, 9), Some(2));
@@ -95,24 +95,56 @@ fn what_is_withdrawn_is_not_found_and_what_was_below_it_is() {
 
 #[test]
 fn old_versions_go_when_newer_ones_are_final() {
-    let memory = Memory::new(10);
-    memory.put_slot(1, &slot_write(1));
-    memory.put_slot(3, &slot_write(3));
+    let memory = Memory::new(10, 4);
+    memory.put_slot(1, &slot_write(1), Standing::Guess);
+    memory.put_slot(3, &slot_write(3), Standing::Guess);
     memory.set_committed(4);
-    memory.put_slot(6, &slot_write(6));
+    memory.put_slot(6, &slot_write(6), Standing::Guess);
     assert_eq!(read(&memory, 2), None, "no reader that still counts asks for this");
     assert_eq!((read(&memory, 4), read(&memory, 6)), (Some(3), Some(6)));
 }
 
 #[test]
+fn a_final_value_stands_alone_below_guesses() {
+    let memory = Memory::new(10, 4);
+    for version in [1, 3, 8] {
+        memory.put_slot(version, &slot_write(version.into()), Standing::Guess);
+    }
+    memory.put_slot(5, &slot_write(5), Standing::Final);
+    assert_eq!([4, 5, 7, 8].map(|version| read(&memory, version)), [None, Some(5), Some(5), Some(8)]);
+    let SlotWrite { address, slot, hash, .. } = slot_write(0);
+    memory.withdraw_slot(8, &address, &slot, hash);
+    memory.put_slot(9, &slot_write(9), Standing::Final);
+    assert_eq!([5, 8, 9].map(|version| read(&memory, version)), [None, None, Some(9)]);
+}
+
+#[test]
+fn many_locations_are_kept_apart() {
+    let memory = Memory::new(1, 4);
+    let write = |number: u64| {
+        let slot = U256::from(number);
+        let hash = slot_hash(account_hash(&RECIPIENT), &slot);
+        SlotWrite { address: RECIPIENT, slot, hash, value: slot, certainty: Certainty::Unknown }
+    };
+    for number in 0..20_000 {
+        memory.put_slot(1, &write(number), Standing::Guess);
+    }
+    for number in 0..20_000 {
+        let SlotWrite { address, slot, hash, value, .. } = write(number);
+        assert_eq!(memory.slot(&address, &slot, hash, 1), Some(value));
+    }
+    assert_eq!((memory.len(), memory.drain(0, 1).slots.len()), (20_000, 20_000));
+}
+
+#[test]
 fn lost_storage_hides_lower_versions_but_not_higher_ones() {
-    let memory = Memory::new(10);
-    memory.put_slot(1, &slot_write(1));
+    let memory = Memory::new(10, 4);
+    memory.put_slot(1, &slot_write(1), Standing::Guess);
     let hash = account_hash(&RECIPIENT);
     let certainty = Certainty::Unknown;
     let gone = AccountWrite { address: RECIPIENT, hash, state: None, clears_storage: true, certainty };
-    memory.put_account(3, &gone);
-    memory.put_slot(5, &slot_write(5));
+    memory.put_account(3, &gone, Standing::Guess);
+    memory.put_slot(5, &slot_write(5), Standing::Guess);
     assert_eq!([2, 3, 4, 5].map(|version| read(&memory, version)), [Some(1), Some(0), Some(0), Some(5)]);
     memory.withdraw_account(3, &RECIPIENT, hash);
     assert_eq!(read(&memory, 4), Some(1));
@@ -120,7 +152,7 @@ fn lost_storage_hides_lower_versions_but_not_higher_ones() {
 
 #[test]
 fn the_event_log_is_followed_from_where_one_was() {
-    let memory = Memory::new(10);
+    let memory = Memory::new(10, 4);
     memory.announce(1, &[10, 11]);
     let mut seen = Vec::new();
     let length = memory.follow(0, |first, hashes| seen.push((first, hashes.to_vec())));

@@ -15,17 +15,21 @@ use super::{
     crew::Buffers,
     hashes::Hashes,
     keccak::HasHashes,
-    memory::{Memory, Version, account_hash, slot_hash},
+    memory::{Memory, Version, account_hash, clear_hash, slot_hash},
 };
 use crate::eip7610;
 
-/// What a transaction learned about an account's balance, beyond passing it on.
+/// What a transaction learned about an account, beyond passing its balance on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Observed {
-    /// The balance itself.
+    /// Its balance.
     pub(crate) is_exact: bool,
     /// That the balance before the transaction was at least this.
     pub(crate) least: U256,
+    /// Whether the account created a contract whose address depends on its nonce (CREATE).
+    pub(crate) names_by_nonce: bool,
+    /// Whether the account created a contract whose address does not (CREATE2).
+    pub(crate) names_by_salt: bool,
 }
 
 /// See the [module](self).
@@ -102,6 +106,14 @@ impl<'a, S: DatabaseRef> View<'a, S> {
         observed.least = observed.least.max(least);
     }
 
+    /// Notes that an account tries to create a contract, which adds one to its nonce.
+    pub(crate) fn observe_creation(&mut self, address: Address, is_named_by_salt: bool) {
+        self.creates = true;
+        let observed = self.observed.entry(address).or_default();
+        observed.names_by_salt |= is_named_by_salt;
+        observed.names_by_nonce |= !is_named_by_salt;
+    }
+
     /// Learns which locations others have written; returns how much of the event log is known now.
     pub(crate) fn follow(&mut self) -> usize {
         let filter = &mut self.filter;
@@ -113,9 +125,15 @@ impl<'a, S: DatabaseRef> View<'a, S> {
         self.followed
     }
 
-    /// Notes a location that this worker writes itself.
-    pub(crate) fn note_write(&mut self, hash: u64) {
+    /// Notes a location that this worker writes itself, and adds it to what is to be announced.
+    pub(crate) fn note_write(&mut self, hash: u64, hashes: &mut Vec<u32>) {
         set(&mut self.filter, short(hash));
+        hashes.push(short(hash));
+    }
+
+    /// Whether an account may have lost its storage in this block, as far as this worker knows. `account` is its hash.
+    pub(crate) fn may_be_cleared(&self, account: u64) -> bool {
+        self.memory.has_clears() && self.may_be_written(clear_hash(account))
     }
 
     /// Whether a location may have been written in this block, as far as this worker knows.
@@ -198,8 +216,9 @@ impl<S: DatabaseRef> Database for View<'_, S> {
     }
 
     fn storage(&mut self, address: Address, slot: StorageKey) -> Result<StorageValue, S::Error> {
-        let hash = slot_hash(account_hash(&address), &slot);
-        if (self.may_be_written(hash) || self.memory.has_clears())
+        let account = account_hash(&address);
+        let hash = slot_hash(account, &slot);
+        if (self.may_be_written(hash) || self.may_be_cleared(account))
             && let Some(value) = self.memory.slot(&address, &slot, hash, self.version)
         {
             return Ok(value);

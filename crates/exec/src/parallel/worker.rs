@@ -13,15 +13,17 @@ use revm::{
         result::{EVMError, ExecutionResult, InvalidTransaction},
     },
     handler::Handler,
+    state::{Account, EvmState},
 };
 
 use super::{
     access::{AccessRange, Accesses, Sender, publish},
     commit::Committer,
     evm::{HotSlots, WorkerEvm, WorkerHandler, worker_evm},
-    memory::Memory,
+    memory::{Memory, clear_hash},
     schedule::{Executed, Included, Run, Schedule},
-    view::{View, short},
+    settle::{Own, Settling},
+    view::View,
 };
 use crate::{
     block::{evm_error, receipt},
@@ -82,8 +84,7 @@ impl<S: DatabaseRef> Drop for EndOnPanic<'_, '_, S> {
 #[derive(Debug)]
 pub(crate) struct Worker<'a, S: DatabaseRef> {
     pub(crate) evm: WorkerEvm<'a, S>,
-    /// Accesses of transactions that are executed at the frontier.
-    pub(crate) scratch: Accesses,
+    /// Hashes of what was published and not announced yet.
     pub(crate) hashes: Vec<u32>,
     pub(crate) tracker: Tracker,
     hot: HotSlots,
@@ -152,7 +153,6 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         let view = View::new(shared.state, shared.memory, shared.transactions.len(), shared.block.beneficiary);
         Self {
             evm: worker_evm(shared.block, shared.config, view),
-            scratch: Accesses::default(),
             hashes: Vec::new(),
             tracker: Tracker::default(),
             hot: HotSlots::default(),
@@ -169,7 +169,12 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
     /// Executes a run ahead of the frontier and publishes what it did.
     fn speculate(&mut self, shared: &Shared<'_, S>, run: &Run) {
         let followed = self.view().follow();
-        run.progress.lock().followed = followed;
+        {
+            let mut progress = run.progress.lock();
+            progress.followed = followed;
+            progress.accesses.reserve(run.range.len());
+            progress.executed.reserve(run.range.len());
+        }
         self.follow_heat(shared);
         self.view().beneficiary_state = *shared.beneficiary.lock();
         self.hashes.clear();
@@ -213,14 +218,17 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
 
     /// Notes a location that was published by this worker's hand.
     pub(crate) fn note_write(&mut self, hash: u64) {
-        self.view().note_write(hash);
-        self.hashes.push(short(hash));
+        self.evm.ctx.journaled_state.database.note_write(hash, &mut self.hashes);
     }
 
     /// Notes what another worker published and did not announce.
     pub(crate) fn note_published(&mut self, accesses: &Accesses) {
-        for access in accesses.accounts.iter().filter(|access| access.after.is_some()) {
+        for access in &accesses.accounts {
+            let Some(after) = access.after else { continue };
             self.note_write(access.hash);
+            if after.clears_storage {
+                self.note_write(clear_hash(access.hash));
+            }
         }
         for access in accesses.slots.iter().filter(|access| access.after.is_some()) {
             self.note_write(access.hash);
@@ -268,10 +276,37 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         let mut state = std::mem::take(&mut journal.inner.state);
         let removes_empty = self.block.fork >= Fork::SpuriousDragon;
         let range = accesses.take(&mut state, &mut journal.database, &sender, &self.tracker, removes_empty);
-        // The emptied map goes back, so that its memory serves the next transaction.
+        self.empty(state);
+        range
+    }
+
+    /// Empties the journal of a transaction that was executed with final inputs, and publishes what it did. `see` is
+    /// shown every account of it, with whether it is removed.
+    pub(crate) fn settle(&mut self, index: u32, see: impl FnMut(Address, &Account, bool)) -> Own {
+        let journal = &mut self.evm.ctx.journaled_state;
+        let mut state = std::mem::take(&mut journal.inner.state);
+        let settling = Settling {
+            view: &mut journal.database,
+            hashes: &mut self.hashes,
+            version: index + 1,
+            beneficiary: self.block.beneficiary,
+            removes_empty: self.block.fork >= Fork::SpuriousDragon,
+        };
+        let own = settling.settle(&mut state, see);
+        self.empty(state);
+        own
+    }
+
+    /// Throws away what a transaction did that is left out.
+    pub(crate) fn discard(&mut self) {
+        self.evm.finalize();
+    }
+
+    /// Empties the journal. The state that was in it is emptied already, and goes back so that its memory serves the next
+    /// transaction.
+    fn empty(&mut self, state: EvmState) {
         self.evm.finalize();
         self.evm.ctx.journaled_state.inner.state = state;
-        range
     }
 
     pub(crate) fn included(&mut self, index: u32, result: ExecutionResult, fee: U256) -> Included {
@@ -286,6 +321,11 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
 }
 
 fn sender(tx: &TxEnv, creates: bool) -> Sender {
-    let needs_nonces = creates || tx.kind.is_create() || !tx.authorization_list.is_empty();
-    Sender { address: tx.caller, upfront: tx.max_balance_spending().unwrap_or(U256::MAX), needs_nonces }
+    let has_authorizations = !tx.authorization_list.is_empty();
+    Sender {
+        address: tx.caller,
+        upfront: tx.max_balance_spending().unwrap_or(U256::MAX),
+        needs_nonces: creates || tx.kind.is_create() || has_authorizations,
+        has_authorizations,
+    }
 }

@@ -74,6 +74,48 @@ fn one_factory_creates_at_an_address_once() {
     assert_eq!(ended.slot(child(&child_code, 3), 0), U256::from(37));
 }
 
+/// Creates `creation` with CREATE2 under the salt in the first argument; before that, if the second is not zero, with
+/// CREATE, whose address goes to slot 1.
+fn factory_of_both_kinds(creation: &[u8]) -> Code {
+    let size = creation.len() as u64;
+    let mut code = code();
+    code.store(creation).push(32).ops(&[CALLDATALOAD]);
+    code.when(|code| code.push(size).push(0).push(0).ops(&[CREATE]).push(1).ops(&[SSTORE]));
+    code.push(0).ops(&[CALLDATALOAD]).push(size).push(0).push(0).ops(&[CREATE2, POP]);
+    code
+}
+
+#[test]
+fn what_salts_name_is_created_for_everybody_at_once() {
+    let mut stage = Stage::new(Fork::Cancun);
+    let child_code = creation(&code(), &[STOP]);
+    stage.deploy(CONTRACT, &factory_of_both_kinds(&child_code), 0);
+    for salt in 0..64 {
+        stage.call(salt % 8, CONTRACT, 0, &[U256::from(salt), U256::ZERO]);
+    }
+    let before = stage.world.accounts[&CONTRACT].state.nonce;
+    let ended = stage.run();
+    assert_eq!(ended.state(CONTRACT).unwrap().nonce, before + 64);
+}
+
+#[test]
+fn what_nonces_name_is_created_in_order_among_what_salts_name() {
+    for fork in [Fork::Petersburg, Fork::Cancun] {
+        let mut stage = Stage::new(fork);
+        let child_code = creation(&code(), &[STOP]);
+        stage.deploy(CONTRACT, &factory_of_both_kinds(&child_code), 0);
+        // Every eighth asks for a nonce, and every salt comes twice.
+        for number in 0..64 {
+            let kind = U256::from(u8::from(number % 8 == 7));
+            stage.call(number % 8, CONTRACT, 0, &[U256::from(number / 2), kind]);
+        }
+        let before = stage.world.accounts[&CONTRACT].state.nonce;
+        let ended = stage.run();
+        assert_eq!(ended.state(CONTRACT).unwrap().nonce, before + 64 + 8);
+        assert_eq!(ended.slot(CONTRACT, 1), word(CONTRACT.create(before + 63 + 7)));
+    }
+}
+
 #[test]
 fn a_destroyed_contract_comes_back_empty_before_cancun() {
     for fork in [Fork::Constantinople, Fork::Petersburg, Fork::London, Fork::Shanghai, Fork::Cancun, Fork::Osaka] {

@@ -124,8 +124,8 @@ pub const MAX_ORDERED_BLOCK_SIZE_BYTES: usize = 4 * 1024 * 1024;
 /// becomes final after all.
 pub const MAX_SPECULATIVE_BLOCKS: usize = 64;
 
-/// Members of a committee.
-pub const MAX_VALIDATORS: usize = 1_024;
+/// Members of a committee. Channels to peers are sized by it.
+pub const MAX_VALIDATORS: usize = 128;
 
 /// Heights by which an execution commitment may lag behind the ordered block that carries it. Execution must stay ahead of
 /// finality by less than [`MAX_SPECULATIVE_BLOCKS`].

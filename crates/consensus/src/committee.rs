@@ -13,8 +13,7 @@ use commonware_codec::{Buf, EncodeSize, Error, FixedSize, Read, ReadExt, Write, 
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_utils::ordered::Set;
 
-/// Members that a committee may have.
-pub const MAX_VALIDATORS: usize = 128;
+pub use braid_types::limits::MAX_VALIDATORS;
 
 /// Bytes of a validator's network address: a DNS name (at most 253), a colon and a port.
 pub const MAX_ADDRESS_BYTES: usize = 259;

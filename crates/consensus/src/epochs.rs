@@ -218,7 +218,8 @@ where
         let parent = self.marshal.get_block(Height::new(root)).await?;
         let committee = self.committees.committee(epoch)?;
         let scheme = self.committees.scheme(epoch)?;
-        self.peers.activate(epoch.get(), &committee);
+        let before = epoch.previous().and_then(|epoch| self.committees.committee(epoch));
+        self.peers.activate(epoch.get(), &committee, before.as_deref());
         let votes = muxed.votes.register(epoch.get()).await.ok()?;
         let certificates = muxed.certificates.register(epoch.get()).await.ok()?;
         let resolver = muxed.resolver.register(epoch.get()).await.ok()?;
@@ -233,8 +234,22 @@ where
             status.validators = committee.validators().len();
             status.is_validator = is_validator;
         });
+        self.forget(epoch).await;
         tracing::info!(%epoch, validators = committee.validators().len(), is_validator, "epoch begins");
         Some(Running { epoch, engine })
+    }
+
+    fn partition_of(&self, epoch: Epoch) -> String {
+        format!("{}-simplex-{epoch}", self.partition)
+    }
+
+    /// Removes the votes of the epoch before the one before `epoch`, whose blocks are all durable and whose engine has long stopped.
+    async fn forget(&mut self, epoch: Epoch) {
+        let Some(old) = epoch.previous().and_then(Epoch::previous) else { return };
+        match self.context.remove(&self.partition_of(old), None).await {
+            Ok(()) | Err(commonware_runtime::Error::PartitionMissing(_)) => {}
+            Err(error) => tracing::warn!(%old, %error, "cannot remove an old epoch's votes"),
+        }
     }
 
     fn config(
@@ -253,7 +268,7 @@ where
             reporter: (self.automaton.clone(), self.watcher.clone()).into(),
             track_historical_votes: false,
             strategy: self.strategy.clone(),
-            partition: format!("{}-simplex-{epoch}", self.partition),
+            partition: self.partition_of(epoch),
             mailbox_size: MAILBOX_SIZE,
             epoch,
             floor,

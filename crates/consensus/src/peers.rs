@@ -8,12 +8,13 @@ use commonware_p2p::{
 };
 use commonware_utils::ordered::{Map, Set};
 
-use crate::committee::Committee;
+use crate::committee::{Committee, Validator};
 
 /// A network whose peers can be chosen.
 pub trait Peers: Provider<PublicKey = PublicKey> + Sync {
-    /// Connects to the committee of `epoch`, and to the followers that it knows of.
-    fn activate(&mut self, epoch: u64, committee: &Committee);
+    /// Connects to the committee of `epoch`, to that of the epoch before (whoever has left must still learn of it), and to the
+    /// followers that it knows of.
+    fn activate(&mut self, epoch: u64, committee: &Committee, before: Option<&Committee>);
 }
 
 /// Finds a validator's address. `None`: it cannot be reached (an unknown name), and is left out.
@@ -58,17 +59,25 @@ impl<M: AddressableManager<PublicKey = PublicKey>> Provider for Addressed<M> {
     }
 }
 
-impl<M: AddressableManager<PublicKey = PublicKey> + Sync> Peers for Addressed<M> {
-    fn activate(&mut self, epoch: u64, committee: &Committee) {
-        let reachable = committee.validators().iter().filter_map(|validator| {
+impl<M> Addressed<M> {
+    fn reachable(&self, committee: &Committee) -> Vec<(PublicKey, Address)> {
+        let reach = |validator: &Validator| {
             let address = (self.resolve)(&validator.address);
             if address.is_none() {
                 tracing::warn!(validator = %validator.public_key, address = %validator.address, "cannot resolve");
             }
             Some((validator.public_key.clone(), address?))
-        });
-        let primary = Map::from_iter_dedup(reachable);
-        let secondary = Map::from_iter_dedup(self.followers.clone());
+        };
+        committee.validators().iter().filter_map(reach).collect()
+    }
+}
+
+impl<M: AddressableManager<PublicKey = PublicKey> + Sync> Peers for Addressed<M> {
+    fn activate(&mut self, epoch: u64, committee: &Committee, before: Option<&Committee>) {
+        let primary = Map::from_iter_dedup(self.reachable(committee));
+        let before = before.map(|committee| self.reachable(committee)).unwrap_or_default();
+        // The first entry of a key counts: what is configured here.
+        let secondary = Map::from_iter_dedup(self.followers.clone().into_iter().chain(before));
         self.manager.track(epoch, AddressableTrackedPeers::new(primary, secondary));
     }
 }
@@ -86,7 +95,9 @@ impl<M: Manager<PublicKey = PublicKey>> Provider for Unaddressed<M> {
 }
 
 impl<M: Manager<PublicKey = PublicKey> + Sync> Peers for Unaddressed<M> {
-    fn activate(&mut self, epoch: u64, committee: &Committee) {
-        self.manager.track(epoch, TrackedPeers::new(committee.keys(), self.followers.clone()));
+    fn activate(&mut self, epoch: u64, committee: &Committee, before: Option<&Committee>) {
+        let before = before.map(Committee::keys).unwrap_or_default();
+        let secondary = Set::from_iter_dedup(self.followers.clone().into_iter().chain(before));
+        self.manager.track(epoch, TrackedPeers::new(committee.keys(), secondary));
     }
 }

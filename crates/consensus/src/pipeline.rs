@@ -19,8 +19,8 @@ use crate::{
     worker::Worker,
 };
 
-/// Checked blocks that are kept, some ten seconds' worth.
-const MAX_RECENT_BLOCKS: usize = 64;
+/// Checked blocks that are kept, some seconds' worth.
+const MAX_RECENT_BLOCKS: usize = 32;
 
 /// Why a block got no further.
 #[derive(Debug, thiserror::Error)]

@@ -70,7 +70,6 @@ struct Running {
 
 pub(crate) struct Net {
     pub(crate) context: Context,
-    kind: Kind,
     rules: Arc<Rules>,
     genesis: Genesis,
     keys: Vec<PrivateKey>,
@@ -190,7 +189,7 @@ impl Net {
         let running = (0..count).map(|_| None).collect();
         let votes = vec![None; count];
         let mut net =
-            Self { context, kind, rules, genesis, keys, shares, directories, oracle, running, generation: 0, votes };
+            Self { context, rules, genesis, keys, shares, directories, oracle, running, generation: 0, votes };
         net.track().await;
         net.connect(&link(), |_, _| true).await;
         net
@@ -199,7 +198,7 @@ impl Net {
     /// Lets links be made before the first node activates its peers.
     async fn track(&mut self) {
         use braid_consensus::peers::Peers as _;
-        self.peers().activate(0, &self.rules.committee);
+        self.peers().activate(0, &self.rules.committee, None);
         self.context.sleep(Duration::from_millis(1)).await;
     }
 

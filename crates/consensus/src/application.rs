@@ -79,12 +79,6 @@ impl<K: Dissemination> Application<K> {
     }
 }
 
-/// Why a block is refused, with who is told.
-enum Verdict {
-    Valid,
-    Invalid(Fault),
-}
-
 fn now_ms(clock: &impl Clock) -> u64 {
     clock.current().epoch_millis()
 }
@@ -137,18 +131,17 @@ impl Shared {
         drop(self.pipeline.execute(block));
     }
 
-    /// Checks a block. Errors are no verdicts.
+    /// Checks a block: valid, or at fault. Errors are no verdicts.
     async fn verify<K: Dissemination>(
         &self,
         clock: &impl Clock,
         mut ancestry: impl Ancestry<Block<K>>,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<Option<Fault>, Refusal> {
         let block = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let parent = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let (header, above) = (&block.inner().header, &parent.inner().header);
         let (validator, height) = (header.context.leader.clone(), header.height);
-        let invalid =
-            |reason: String| Verdict::Invalid(Fault::InvalidBlock { validator: validator.clone(), height, reason });
+        let invalid = |reason: String| Some(Fault::InvalidBlock { validator: validator.clone(), height, reason });
         let committee = self.committees.committee(header.context.epoch()).ok_or(Refusal::Unavailable)?;
         if let Err(error) = check_header(header, above, &self.rules, &committee) {
             return Ok(invalid(error.to_string()));
@@ -171,10 +164,10 @@ impl Shared {
         };
         if header.execution != expected {
             let (claimed, executed) = (header.execution, expected);
-            return Ok(Verdict::Invalid(Fault::WrongExecution { validator, height, claimed, executed }));
+            return Ok(Some(Fault::WrongExecution { validator, height, claimed, executed }));
         }
         self.start(&ordered);
-        Ok(Verdict::Valid)
+        Ok(None)
     }
 }
 
@@ -217,11 +210,11 @@ where
 
     async fn verify(&mut self, (clock, _): (E, Self::Context), ancestry: impl Ancestry<Block<K>>) -> bool {
         match self.shared.verify(&clock, ancestry).await {
-            Ok(Verdict::Valid) => {
+            Ok(None) => {
                 self.shared.board.update(|status| status.verified += 1);
                 true
             }
-            Ok(Verdict::Invalid(fault)) => {
+            Ok(Some(fault)) => {
                 self.shared.faults.report(fault);
                 self.shared.board.update(|status| {
                     status.refused += 1;

@@ -10,7 +10,7 @@
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use commonware_consensus::{
-    CertifiableAutomaton, Relay, Reporter,
+    CertifiableAutomaton, Relay, Reporter, Reporters,
     marshal::core::{Mailbox as MarshalMailbox, Variant},
     simplex::{
         self, Floor, ForwardPolicy, Plan, SkipBudget, SkipPolicy,
@@ -125,6 +125,8 @@ struct Muxed<S: Sender> {
     certificates: MuxHandle<S>,
     resolver: MuxHandle<S>,
 }
+
+type EngineConfig<B, C, A, W, T> = simplex::Config<Scheme, RoundRobin<Blake3>, B, C, A, A, Reporters<A, W>, T>;
 
 /// An epoch's engine; stopped when dropped.
 struct Running {
@@ -257,8 +259,7 @@ where
         epoch: Epoch,
         scheme: Scheme,
         floor: Floor<Scheme, K::Commitment>,
-    ) -> simplex::Config<Scheme, RoundRobin<Blake3>, B, K::Commitment, A, A, commonware_consensus::Reporters<A, W>, T>
-    {
+    ) -> EngineConfig<B, K::Commitment, A, W, T> {
         simplex::Config {
             scheme,
             elector: RoundRobin::<Blake3>::default(),

@@ -160,3 +160,6 @@ impl<E: CryptoRng + Send + 'static, D: Digest> Reporter for Watcher<E, D> {
         Feedback::Ok
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,7 +170,7 @@ impl Pipeline {
     /// Queues the execution of blocks given newest first, and does not wait.
     fn speculate(&self, newest_first: &[Arc<OrderedBlock>]) {
         for block in newest_first.iter().rev() {
-            let _ = self.execute(block);
+            drop(self.execute(block));
         }
     }
 

@@ -1,12 +1,12 @@
 //! The encodings: what is written is read again, what is read has one spelling, and the bytes do not change by accident.
 
 use alloy_primitives::hex;
-use commonware_codec::{Copying, Decode as _, DecodeExt as _};
+use commonware_codec::{Decode as _, DecodeExt as _};
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::{committee::Validator, rules::Rules};
+use crate::{committee::Validator, fuzz, rules::Rules};
 
 fn key(seed: u64) -> PublicKey {
     PrivateKey::from_seed(seed).public_key()
@@ -89,13 +89,6 @@ fn survives<K: Dissemination>(block: &Block<K>) {
     assert_eq!(Header::<K>::decode(header).unwrap().digest(), block.digest());
 }
 
-/// What the fuzz target asserts: bytes that decode are the only spelling of what they mean.
-fn has_one_spelling<K: Dissemination>(bytes: &[u8]) {
-    if let Ok(block) = Block::<K>::decode_cfg(Copying(bytes), &Rules::body_limits()) {
-        assert_eq!(&block.encode()[..], bytes, "a block has one encoding");
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -116,16 +109,14 @@ proptest! {
             let index = index.index(bytes.len());
             bytes[index] = byte;
         }
-        has_one_spelling::<Whole>(&bytes);
-        has_one_spelling::<Coded>(&bytes);
+        fuzz::block(&bytes);
         bytes.truncate(cut.index(bytes.len()));
-        has_one_spelling::<Whole>(&bytes);
+        fuzz::block(&bytes);
     }
 
     #[test]
     fn arbitrary_bytes_have_one_spelling_or_none(bytes in vec(any::<u8>(), 0..1_000)) {
-        has_one_spelling::<Whole>(&bytes);
-        has_one_spelling::<Coded>(&bytes);
+        fuzz::block(&bytes);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! One binary, and one instance of everything generic: compiling it is what takes the time.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod net;
 

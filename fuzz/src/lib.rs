@@ -122,3 +122,9 @@ pub fn proofs() -> Vec<Vec<u8>> {
     let encoded = bundles.flat_map(|bundle| bundle.epochs.into_iter().chain([bundle.finality])).map(|bytes| bytes.to_vec());
     LIGHT[1..].iter().map(|sample| sample.as_bytes().to_vec()).chain(encoded).collect()
 }
+
+/// An ordered block, or a finality certificate, as validators send them to each other.
+pub fn ordered_block(bytes: &[u8]) {
+    braid_consensus::fuzz::block(bytes);
+    braid_consensus::fuzz::certified(bytes);
+}

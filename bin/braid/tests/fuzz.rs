@@ -113,6 +113,11 @@ fn light_proofs() {
 }
 
 #[test]
+fn ordered_blocks_and_certificates() {
+    run(&targets::proofs(), 5_000, targets::ordered_block);
+}
+
+#[test]
 fn genesis_files() {
     let genesis = serde_json::to_vec(&targets::node::genesis()).unwrap();
     let small = br#"{"config":{"chainId":1,"homesteadBlock":0,"londonBlock":5,"shanghaiTime":9},"difficulty":"0x1",

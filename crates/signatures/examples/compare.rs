@@ -1,81 +1,94 @@
-//! Microseconds of processor time to a sender's address, beside libsecp256k1.
+//! Microseconds of processor time from a signature to its sender's address, beside libsecp256k1.
 //!
-//! `cargo run --release -p braid-signatures --example compare`
+//! `cargo run --release -p braid-signatures --example compare [batch sizes]`
+//!
+//! Three ways in turn in one process, medians: recovery in lockstep, the check of hints (every signature by another key,
+//! which is the dearest case), and libsecp256k1's recovery, one after the other. All give the same addresses.
+#![expect(clippy::float_arithmetic, reason = "a benchmark computes times")]
 
 use std::sync::LazyLock;
 
-use alloy_primitives::{Address, B256, U256, keccak256};
-use braid_signatures::{Signed, recover_all, recover_hinted};
+use alloy_primitives::{Address, U256, keccak256};
+use braid_signatures::{PublicKey, RecoveryError, Signed, recover_all, recover_hinted};
 use rustix::time::{ClockId, clock_gettime};
 use secp256k1::{
     Message, Secp256k1, SecretKey, VerifyOnly,
     ecdsa::{RecoverableSignature, RecoveryId},
 };
 
-const SIGNATURES: u64 = 4096;
+const SIGNATURES: usize = 4096;
+
+/// Signatures that libsecp256k1 recovers in a round.
+const REFERENCE: usize = 256;
 
 const ROUNDS: usize = 15;
 
 fn main() {
-    let signatures: Vec<Signed> = (1..=SIGNATURES).map(sign).collect();
+    let signatures: Vec<Signed> = (0..SIGNATURES).map(sign).collect();
     let expected: Vec<Address> = signatures.iter().map(one_by_one).collect();
+    let hints: Vec<(Signed, Option<PublicKey>)> =
+        signatures.iter().zip(recover_all(&signatures)).map(|(signed, key)| (*signed, key.ok())).collect();
     let sizes: Vec<usize> = std::env::args().skip(1).map(|size| size.parse().expect("a number")).collect();
-    for size in if sizes.is_empty() { vec![1, 4, 16, 64, 256, 1024, 4096] } else { sizes } {
-        let batches: Vec<&[Signed]> = signatures.chunks(size).collect();
-        let (mut ours, mut theirs, mut hinted) = (Vec::new(), Vec::new(), Vec::new());
+    for size in if sizes.is_empty() { vec![1, 8, 16, 32, 64, 128, 256, 1024, 4096] } else { sizes } {
+        let [mut lockstep, mut hinted, mut reference] = [const { Vec::new() }; 3];
         for round in 0..ROUNDS {
-            let (time, keys) = timed(|| batches.iter().flat_map(|batch| recover_all(batch)).collect::<Vec<_>>());
-            ours.push(time);
-            let start = round % 4 * 256;
-            let (time, _) = timed(|| signatures[start..start + 256].iter().map(one_by_one).collect::<Vec<_>>());
-            theirs.push(time * 16.0);
-            let addresses: Vec<Address> = keys.iter().map(|key| key.as_ref().expect("a key").address()).collect();
-            let hints: Vec<_> = signatures.iter().zip(&keys).map(|(signed, key)| (*signed, key.ok())).collect();
-            let (time, same) = timed(|| hints.chunks(size).flat_map(|batch| recover_hinted(batch, &mut rand::rng())).collect::<Vec<_>>());
+            let (time, addresses) = timed(|| signatures.chunks(size).flat_map(recover_all).map(address).collect());
+            assert_eq!(addresses, expected);
+            lockstep.push(time);
+            let mut random = rand::rng();
+            let check = |batch: &[_]| recover_hinted(batch, &mut random);
+            let (time, addresses) = timed(|| hints.chunks(size).flat_map(check).map(address).collect());
+            assert_eq!(addresses, expected);
             hinted.push(time);
-            assert_eq!(same, keys);
-            assert_eq!(addresses, expected, "both find the same senders");
+            let start = round * REFERENCE % SIGNATURES;
+            let (time, _) = timed(|| signatures[start..start + REFERENCE].iter().map(one_by_one).collect());
+            reference.push(time);
         }
-        let (ours, hinted, theirs) = (median(ours), median(hinted), median(theirs));
+        let [lockstep, hinted, reference] = [lockstep, hinted, reference].map(median);
         println!(
-            "batches of {size:4}: {ours:6.2} µs, with hints {hinted:6.2} µs, libsecp256k1 {theirs:6.2} µs: {:.2} and {:.2} times",
-            theirs / ours,
-            theirs / hinted
+            "batches of {size:4}: lockstep {lockstep:6.2} µs, {:.2} times; hints {hinted:6.2} µs, {:.2} times; libsecp256k1 {reference:.2} µs",
+            reference / lockstep,
+            reference / hinted,
         );
     }
 }
 
-fn sign(number: u64) -> Signed {
-    let secp = Secp256k1::new();
-    let key = SecretKey::from_byte_array(keccak256(number.to_be_bytes()).0).expect("a key");
-    let hash = keccak256(keccak256(number.to_be_bytes()));
-    let (id, bytes) = secp.sign_ecdsa_recoverable(Message::from_digest(hash.0), &key).serialize_compact();
+fn sign(index: usize) -> Signed {
+    static CONTEXT: LazyLock<Secp256k1<secp256k1::SignOnly>> = LazyLock::new(Secp256k1::signing_only);
+    let seed = keccak256(index.to_be_bytes());
+    let key = SecretKey::from_byte_array(seed.0).expect("a key");
+    let hash = keccak256(seed);
+    let (id, bytes) = CONTEXT.sign_ecdsa_recoverable(Message::from_digest(hash.0), &key).serialize_compact();
     let number = |bytes: &[u8]| U256::from_be_slice(bytes);
-    Signed { hash, r: number(&bytes[..32]), s: number(&bytes[32..]), recovery_id: i32::from(id) as u8 }
+    let recovery_id = u8::try_from(i32::from(id)).expect("an id");
+    Signed { hash, r: number(&bytes[..32]), s: number(&bytes[32..]), recovery_id }
+}
+
+fn address(key: Result<PublicKey, RecoveryError>) -> Address {
+    key.expect("a key").address()
 }
 
 fn one_by_one(signed: &Signed) -> Address {
-    static SECP256K1: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
+    static CONTEXT: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
     let mut bytes = [0; 64];
     bytes[..32].copy_from_slice(&signed.r.to_be_bytes::<32>());
     bytes[32..].copy_from_slice(&signed.s.to_be_bytes::<32>());
     let id = RecoveryId::try_from(i32::from(signed.recovery_id)).expect("an id");
     let signature = RecoverableSignature::from_compact(&bytes, id).expect("a signature");
-    let key = SECP256K1.recover_ecdsa(Message::from_digest(signed.hash.0), &signature).expect("a key");
-    let hash: B256 = keccak256(&key.serialize_uncompressed()[1..]);
-    Address::from_slice(&hash[12..])
+    let key = CONTEXT.recover_ecdsa(Message::from_digest(signed.hash.0), &signature).expect("a key");
+    Address::from_raw_public_key(&key.serialize_uncompressed()[1..])
 }
 
-/// Microseconds a signature.
-fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
-    let started = processor_time();
-    let result = work();
-    ((processor_time() - started) * 1e6 / SIGNATURES as f64, result)
+/// Microseconds of this thread for each result.
+fn timed(work: impl FnOnce() -> Vec<Address>) -> (f64, Vec<Address>) {
+    let started = processor_time_us();
+    let addresses = work();
+    ((processor_time_us() - started) / addresses.len() as f64, addresses)
 }
 
-fn processor_time() -> f64 {
+fn processor_time_us() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -49,9 +49,10 @@ pub(crate) mod avx2 {
 
     /// The backend, if the processor has AVX2.
     pub(crate) fn backend() -> Option<Backend> {
-        // SAFETY, for both calls: reached only through a backend, which is given away only where there is AVX2.
         std::arch::is_x86_feature_detected!("avx2").then_some(Backend {
+            // SAFETY: reached only through this backend, which is given away only where there is AVX2.
             recover: |inputs| unsafe { recover(inputs) },
+            // SAFETY: the same.
             check: |claims| unsafe { check(claims) },
         })
     }

@@ -36,7 +36,7 @@ pub(crate) struct Claim {
     /// Coordinates of the claimed key.
     pub(crate) key: (Words, Words),
     /// Random bits.
-    pub(crate) weight: u128,
+    pub(crate) weight: [u64; 2],
 }
 
 /// Says of each claim whether it is known to be true. One that is not may be true nevertheless.
@@ -133,7 +133,7 @@ impl<F: Field> Keys<F> {
             let mut lanes = [GENERATOR; LANES];
             lanes[..four.len()].copy_from_slice(four);
             let (x, y) = (F::from_words(&lanes.map(|(x, _)| x)), F::from_words(&lanes.map(|(_, y)| y)));
-            let on_curve = zero_lanes(&x.square().mul_add(&x, &seven).sub::<1>(&y.square()));
+            let on_curve = zero_lanes(&x.square().mul(&x).add(&seven).sub::<1>(&y.square()));
             let points = packed(&Affine { x, y });
             let images = packed(&Affine { x: x.mul(&beta), y });
             for (lane, coordinates) in four.iter().enumerate() {
@@ -157,7 +157,7 @@ fn holds<F: Field>(claims: &[Claim], equations: &[Equation<F>], keys: &Keys<F>) 
     let mut terms: Vec<Term<F>> = Vec::with_capacity(equations.len() + 2 * keys.points.len());
     for equation in equations {
         let claim = &claims[equation.claim];
-        let weight = [claim.weight as u64, (claim.weight >> 64) as u64, 0, 0];
+        let weight = [claim.weight[0], claim.weight[1], 0, 0];
         terms.push(Term { point: equation.nonce, scalar: weight });
         let weight = Scalar::reduced(weight);
         coefficients[0] = coefficients[0].add(&weight.mul(&claim.u1));

@@ -10,9 +10,10 @@
 //!
 //! | operation | wants | gives |
 //! |---|---|---|
-//! | `mul`, `square`, `mul_add`, `square_add`, `triple`, `from_words`, `unpack` | magnitudes whose product is at most 6 | 1 |
+//! | `mul`, `square`, `mul_sub`, `square_sub` | magnitudes whose product is at most 6 | 1 |
+//! | `triple`, `from_words`, `unpack` | | 1 |
 //! | `add` | | the sum |
-//! | `sub::<K>` | a subtrahend of at most 2K - 1 | 2K more than the minuend |
+//! | `sub::<K>` | a subtrahend of at most 2K - 1, as do `mul_sub` and `square_sub` | 2K more than the minuend |
 //! | `negate_if` | 1 | 2 |
 //! | `pack`, `to_words` | 1 | |
 //!
@@ -64,14 +65,14 @@ pub(crate) trait Field: Copy {
     /// Product.
     fn mul(&self, other: &Self) -> Self;
 
-    /// `self * other + addend`, the addend of any magnitude up to 16.
-    fn mul_add(&self, other: &Self, addend: &Self) -> Self;
+    /// `self * other - subtrahend`.
+    fn mul_sub<const K: u64>(&self, other: &Self, subtrahend: &Self) -> Self;
 
     /// Square.
     fn square(&self) -> Self;
 
-    /// `self² + addend`, the addend of any magnitude up to 16.
-    fn square_add(&self, addend: &Self) -> Self;
+    /// `self² - subtrahend`.
+    fn square_sub<const K: u64>(&self, subtrahend: &Self) -> Self;
 
     /// Sum.
     fn add(&self, other: &Self) -> Self;
@@ -79,8 +80,8 @@ pub(crate) trait Field: Copy {
     /// Difference.
     fn sub<const K: u64>(&self, other: &Self) -> Self;
 
-    /// The negative, made from nothing but a multiple of the prime.
-    fn neg<const K: u64>(other: &Self) -> Self;
+    /// Overwrites this element. An assignment would call a function of the C library to copy so many bytes.
+    fn set(&mut self, value: &Self);
 
     /// Three times an element.
     fn triple(&self) -> Self;

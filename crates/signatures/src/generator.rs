@@ -39,9 +39,15 @@ impl<F: Field> Generator<F> {
     #[inline(always)]
     pub(crate) fn compute() -> Self {
         let bases = Self::bases();
-        let groups: Vec<[Packed<F>; LANES]> =
-            bases.chunks(LANES).map(|chunk| std::array::from_fn(|lane| *chunk.get(lane).unwrap_or(&chunk[0]))).collect();
-        let mut growing = Growing::<F, MULTIPLES> { multiples: vec![[[F::Packed::default(); 2]; MULTIPLES]; groups.len() * LANES], even: Vec::new(), half: 0 };
+        let groups: Vec<[Packed<F>; LANES]> = bases
+            .chunks(LANES)
+            .map(|chunk| std::array::from_fn(|lane| *chunk.get(lane).unwrap_or(&chunk[0])))
+            .collect();
+        let mut growing = Growing::<F, MULTIPLES> {
+            multiples: vec![[[F::Packed::default(); 2]; MULTIPLES]; groups.len() * LANES],
+            even: Vec::new(),
+            half: 0,
+        };
         for (group, bases) in groups.iter().enumerate() {
             for (lane, base) in bases.iter().enumerate() {
                 growing.multiples[group * LANES + lane][0] = *base;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Signatures in a batch: enough to share inversions, few enough for the caches.
-pub(crate) const BATCH: usize = 128;
+pub(crate) const BATCH: usize = 256;
 
 /// Bits of a window of u2's halves.
 const WIDTH: usize = 5;
@@ -135,9 +135,9 @@ pub(crate) fn lift<F: Field>(nonces: &[Nonces]) -> (Vec<Affine<F>>, Vec<Mask>) {
     let (mut points, mut off_curve) = (Vec::with_capacity(nonces.len()), Vec::with_capacity(nonces.len()));
     for group in nonces {
         let x = F::from_words(&group.x);
-        let square = x.square().mul_add(&x, &seven);
+        let square = x.square().mul(&x).add(&seven);
         let y = root(&square);
-        let right = zero_lanes(&y.square().sub::<1>(&square));
+        let right = zero_lanes(&y.square().sub::<2>(&square));
         let wrong = right.map(|right| !right);
         let parities = y.to_words();
         let mut negate = [0; LANES];
@@ -275,12 +275,7 @@ const PAIRS: usize = generator::WINDOWS / 2;
 impl<'a, F: Field> Sums<'a, F> {
     /// The first round, which takes the points from the table.
     #[inline(always)]
-    fn first(
-        groups: &[Group],
-        generator: &Generator<F>,
-        rejected: &'a mut [Mask],
-        prefixes: &mut Vec<F>,
-    ) -> Self {
+    fn first(groups: &[Group], generator: &Generator<F>, rejected: &'a mut [Mask], prefixes: &mut Vec<F>) -> Self {
         const { assert!(generator::WINDOWS.is_multiple_of(2)) };
         let point = Affine::splat(&GENERATOR);
         let mut first = Selected { groups, generator, rejected, points: vec![point; groups.len() * PAIRS] };

@@ -210,6 +210,7 @@ impl<F: Field> Additions<F> {
         self.points[place as usize] = [*x, if negative { F::negate_packed(y) } else { *y }];
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "there are some thousand points")]
     fn append<'a>(&mut self, points: impl Iterator<Item = &'a Packed<F>>) -> Run
     where
         F: 'a,

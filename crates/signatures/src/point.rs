@@ -61,8 +61,8 @@ impl<F: Field> Affine<F> {
     /// The negative of the third point on the line of a slope through this one and another.
     #[inline(always)]
     fn chord(&self, other: &F, slope: &F) -> Self {
-        let x = slope.square_add(&F::neg::<2>(&self.x.add(other)));
-        let y = slope.mul_add(&self.x.sub::<1>(&x), &F::neg::<2>(&self.y));
+        let x = slope.square_sub::<2>(&self.x.add(other));
+        let y = slope.mul_sub::<2>(&self.x.sub::<1>(&x), &self.y);
         Self { x, y }
     }
 }
@@ -81,9 +81,9 @@ impl<F: Field> Jacobian<F> {
         let y4 = y2.square();
         let xy = self.x.mul(&y2);
         let xy2 = xy.double();
-        self.z = self.y.double().mul(&self.z);
-        self.x = slope.square_add(&F::neg::<3>(&xy2.double()));
-        self.y = slope.mul_add(&xy2.sub::<1>(&self.x), &F::neg::<2>(&y4.double()));
+        self.z.set(&self.y.double().mul(&self.z));
+        self.x.set(&slope.square_sub::<3>(&xy2.double()));
+        self.y.set(&slope.mul_sub::<2>(&xy2.sub::<1>(&self.x), &y4.double()));
     }
 
     /// Adds an affine point; 8 products, 3 squares.
@@ -91,14 +91,14 @@ impl<F: Field> Jacobian<F> {
     pub(crate) fn add(&mut self, other: &Affine<F>) {
         let zz = self.z.square();
         let zzz = zz.mul(&self.z);
-        let h = other.x.mul_add(&zz, &F::neg::<1>(&self.x));
-        let r = other.y.mul_add(&zzz, &F::neg::<2>(&self.y));
+        let h = other.x.mul_sub::<1>(&zz, &self.x);
+        let r = other.y.mul_sub::<2>(&zzz, &self.y);
         let hh = h.square();
         let hhh = hh.mul(&h);
         let v = self.x.mul(&hh);
-        self.z = self.z.mul(&h);
-        self.x = r.square_add(&F::neg::<2>(&v.double().add(&hhh)));
-        self.y = r.mul_add(&v.sub::<1>(&self.x), &F::neg::<1>(&self.y.mul(&hhh)));
+        self.z.set(&self.z.mul(&h));
+        self.x.set(&r.square_sub::<2>(&v.double().add(&hhh)));
+        self.y.set(&r.mul_sub::<1>(&v.sub::<1>(&self.x), &self.y.mul(&hhh)));
     }
 
     /// The affine point, given the inverse of Z.
@@ -130,19 +130,20 @@ pub(crate) trait Divisions<F: Field> {
 #[inline(always)]
 pub(crate) fn divide_all<F: Field>(divisions: &mut impl Divisions<F>, prefixes: &mut Vec<F>) {
     prefixes.clear();
-    let mut product = F::small(1);
+    prefixes.push(F::small(1));
     for index in 0..divisions.count() {
+        let product = prefixes[index].mul(&divisions.divisor(index));
         prefixes.push(product);
-        product = product.mul(&divisions.divisor(index));
     }
-    if zero_lanes(&product) != [0; LANES] {
+    let product = &prefixes[divisions.count()];
+    if zero_lanes(product) != [0; LANES] {
         return divide_each(divisions);
     }
-    let mut inverse = invert(&product);
+    let mut inverse = invert(product);
     for index in (0..divisions.count()).rev() {
         let divisor = divisions.divisor(index);
         divisions.finish(index, &inverse.mul(&prefixes[index]));
-        inverse = inverse.mul(&divisor);
+        inverse.set(&inverse.mul(&divisor));
     }
 }
 

@@ -104,11 +104,7 @@ pub(crate) fn recover_hinted_with(
 }
 
 /// Says of each signature whether its key is known to be the given one.
-pub(crate) fn true_hints(
-    backend: Backend,
-    hints: &[(Signed, PublicKey)],
-    random: &mut impl CryptoRng,
-) -> Vec<bool> {
+pub(crate) fn true_hints(backend: Backend, hints: &[(Signed, PublicKey)], random: &mut impl CryptoRng) -> Vec<bool> {
     let parsed: Vec<Option<Parsed>> = hints.iter().map(|(signed, _)| Parsed::new(signed).ok()).collect();
     let mut inverses: Vec<Scalar> = parsed.iter().flatten().map(|parsed| parsed.s).collect();
     invert_all(&mut inverses);
@@ -186,7 +182,7 @@ impl Parsed {
         Ok(Self { input_x, is_odd: recovery_id & 1 == 1, z: Scalar::reduced(scalar::from_bytes(&hash.0)), r, s })
     }
 
-    fn claim(&self, inverse: &Scalar, PublicKey(key): &PublicKey, weight: u128) -> Claim {
+    fn claim(&self, inverse: &Scalar, PublicKey(key): &PublicKey, weight: [u64; 2]) -> Claim {
         let (halves, _) = key.as_chunks::<32>();
         Claim {
             x: self.input_x,

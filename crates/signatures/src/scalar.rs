@@ -12,6 +12,8 @@
 //! of w bits of m then stands for an odd digit between -2^w and 2^w, never zero, which spares the point formulas a special
 //! case (Joye, Tunstall: *Exponent recoding and regular exponentiation algorithms*, 2009).
 
+#![expect(clippy::cast_possible_truncation, reason = "wide products are cut into words on purpose")]
+
 use std::array;
 
 use crate::field::Words;

@@ -34,10 +34,8 @@ fn fast() -> Vec<(&'static str, Backend)> {
 /// All that this processor can run, and limbs that check their bounds, slowly.
 fn backends() -> Vec<(&'static str, Backend)> {
     static GENERATOR: LazyLock<Generator<Limbs<Checked>>> = LazyLock::new(Generator::compute);
-    let checked = Backend {
-        recover: |inputs| lockstep::recover(&GENERATOR, inputs),
-        check: claim::check::<Limbs<Checked>>,
-    };
+    let checked =
+        Backend { recover: |inputs| lockstep::recover(&GENERATOR, inputs), check: claim::check::<Limbs<Checked>> };
     let mut backends = vec![("portable", backend::PORTABLE), ("checked", checked)];
     #[cfg(target_arch = "x86_64")]
     backends.extend(backend::avx2::backend().map(|backend| ("avx2", backend)));
@@ -119,8 +117,12 @@ fn scalar() -> impl Strategy<Value = U256> {
 
 /// What nobody signed: any numbers.
 fn arbitrary() -> impl Strategy<Value = Signed> {
-    (scalar(), scalar(), scalar(), 0_u8..6)
-        .prop_map(|(hash, r, s, recovery_id)| Signed { hash: hash.into(), r, s, recovery_id })
+    (scalar(), scalar(), scalar(), 0_u8..6).prop_map(|(hash, r, s, recovery_id)| Signed {
+        hash: hash.into(),
+        r,
+        s,
+        recovery_id,
+    })
 }
 
 /// Signed with special keys and nonces, then perhaps changed.
@@ -261,7 +263,10 @@ fn hints_are_checked_together() {
         let keys: Vec<PublicKey> = recover_with(backend, &signatures).into_iter().map(Result::unwrap).collect();
         let mut hints: Vec<_> = signatures.iter().zip(&keys).map(|(signed, key)| (*signed, *key)).collect();
         let count = |hints: &[(Signed, PublicKey)]| {
-            crate::recover::true_hints(backend, hints, &mut StdRng::seed_from_u64(7)).iter().filter(|known| **known).count()
+            crate::recover::true_hints(backend, hints, &mut StdRng::seed_from_u64(7))
+                .iter()
+                .filter(|known| **known)
+                .count()
         };
         assert_eq!(count(&hints), 200, "{name}");
         hints[33].1 = keys[34];

@@ -3,12 +3,13 @@
 //! A function of the bytes and the genesis alone, so that validators at different heights agree: limits are the genesis's, and the fork is
 //! the newest in the schedule. What an earlier fork does not allow is left out when the block is executed.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use alloy_consensus::{Transaction as _, transaction::SignerRecoverable};
+use alloy_consensus::{Transaction as _, transaction::Recovered};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{B256, Bytes, keccak256};
 use braid_pool::{Pool, PoolConfig, PoolRules};
+use braid_signatures::{AllowedS, batch_size, recover_senders};
 use braid_types::{RecoveredTx, Transaction, block::impersonation_signature, limits::MAX_ORDERED_BLOCK_SIZE_BYTES};
 use rayon::prelude::*;
 
@@ -23,11 +24,13 @@ pub(super) fn check(chain: &Chain, raw: &[Bytes]) -> Result<Vec<RecoveredTx>, Le
     check_size(raw)?;
     let known = pooled(chain, raw);
     let rules = rules(chain);
-    let pairs = raw.par_iter().zip(known).enumerate();
-    let transactions: Vec<RecoveredTx> = pairs
-        .map(|(index, (bytes, known))| known.map_or_else(|| decode(index, bytes), Ok))
+    let share = batch_size(raw.len(), rayon::current_num_threads());
+    let shares = raw.par_chunks(share).zip(known.par_chunks(share)).enumerate();
+    let transactions: Vec<RecoveredTx> = shares
+        .map(|(index, (raw, known))| decode_all(index * share, raw, known))
         .collect::<Vec<_>>()
         .into_iter()
+        .flatten()
         .collect::<Result<_, _>>()?;
     for (index, transaction) in transactions.iter().enumerate() {
         check_one(&rules, index, transaction)?;
@@ -60,12 +63,28 @@ fn pooled(chain: &Chain, raw: &[Bytes]) -> Vec<Option<RecoveredTx>> {
     hashes.into_iter().map(|hash| pool.get(hash).filter(is_signed)).collect()
 }
 
-fn decode(index: usize, bytes: &[u8]) -> Result<RecoveredTx, LedgerError> {
+/// Decodes those transactions that are not known, the first of which stands at `first`, and recovers their senders together.
+fn decode_all(first: usize, raw: &[Bytes], known: &[Option<RecoveredTx>]) -> Vec<Result<RecoveredTx, LedgerError>> {
+    let new = raw.iter().zip(known).enumerate().filter(|(_, (_, known))| known.is_none());
+    let decoded: Vec<Result<Transaction, LedgerError>> =
+        new.map(|(index, (bytes, _))| decode(first + index, bytes)).collect();
+    let mut senders = recover_senders(&decoded.iter().flatten().collect::<Vec<_>>(), AllowedS::Low).into_iter();
+    let mut decoded = decoded.into_iter();
+    let mut next = |index| {
+        let missing = LedgerError::Signature { index };
+        let Some(transaction) = decoded.next() else { return Err(missing) };
+        let transaction = transaction?;
+        let Some(Ok(sender)) = senders.next() else { return Err(missing) };
+        Ok(Arc::new(Recovered::new_unchecked(transaction, sender)))
+    };
+    let known = known.iter().enumerate();
+    known.map(|(index, known)| known.clone().map_or_else(|| next(first + index), Ok)).collect()
+}
+
+fn decode(index: usize, bytes: &[u8]) -> Result<Transaction, LedgerError> {
     let malformed =
         |error: alloy_eips::eip2718::Eip2718Error| LedgerError::Malformed { index, reason: error.to_string() };
-    let transaction = Transaction::decode_2718_exact(bytes).map_err(malformed)?;
-    let recovered = transaction.try_into_recovered().map_err(|_| LedgerError::Signature { index })?;
-    Ok(recovered.into())
+    Transaction::decode_2718_exact(bytes).map_err(malformed)
 }
 
 fn check_one(rules: &PoolRules, index: usize, transaction: &RecoveredTx) -> Result<(), LedgerError> {

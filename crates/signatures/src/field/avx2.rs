@@ -93,8 +93,8 @@ impl Vector for V4 {
     }
 
     #[inline(always)]
-    fn multiply_add(a: &Limbs<Self>, b: &Limbs<Self>, addend: &Limbs<Self>) -> Limbs<Self> {
-        avx2!(multiply_add(a, b, addend))
+    fn multiply_sub<const K: u64>(a: &Limbs<Self>, b: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
+        avx2!(multiply_sub::<K>(a, b, subtrahend))
     }
 
     #[inline(always)]
@@ -108,8 +108,8 @@ impl Vector for V4 {
     }
 
     #[inline(always)]
-    fn square_add(a: &Limbs<Self>, addend: &Limbs<Self>) -> Limbs<Self> {
-        avx2!(square_add(a, addend))
+    fn square_sub<const K: u64>(a: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
+        avx2!(square_sub::<K>(a, subtrahend))
     }
 }
 
@@ -121,8 +121,8 @@ fn multiply(a: &Limbs<V4>, b: &Limbs<V4>) -> Limbs<V4> {
 
 #[target_feature(enable = "avx2")]
 #[inline(never)]
-fn multiply_add(a: &Limbs<V4>, b: &Limbs<V4>, addend: &Limbs<V4>) -> Limbs<V4> {
-    limbs::multiply_add(a, b, addend)
+fn multiply_sub<const K: u64>(a: &Limbs<V4>, b: &Limbs<V4>, subtrahend: &Limbs<V4>) -> Limbs<V4> {
+    limbs::multiply_sub::<K, V4>(a, b, subtrahend)
 }
 
 #[target_feature(enable = "avx2")]
@@ -139,6 +139,6 @@ fn square_times(a: &Limbs<V4>, count: usize) -> Limbs<V4> {
 
 #[target_feature(enable = "avx2")]
 #[inline(never)]
-fn square_add(a: &Limbs<V4>, addend: &Limbs<V4>) -> Limbs<V4> {
-    limbs::square_add(a, addend)
+fn square_sub<const K: u64>(a: &Limbs<V4>, subtrahend: &Limbs<V4>) -> Limbs<V4> {
+    limbs::square_sub::<K, V4>(a, subtrahend)
 }

@@ -6,7 +6,10 @@
 //! exceeds 2^256.
 //!
 //! Why 29 and not 26 bits, as is usual: 81 products instead of 100, a square with 45 instead of 55, for magnitudes up to 6 instead
-//! of hundreds. With `mul_add` and `square_add` that is enough for all point formulas.
+//! of hundreds. With `mul_sub` and `square_sub` that is enough for all point formulas.
+
+#![expect(clippy::cast_possible_truncation, reason = "wide products are cut into words on purpose")]
+#![expect(clippy::needless_range_loop, reason = "indices name limbs and lanes, and loops over them unroll")]
 
 use super::{FOLD, Field, LANES, Mask, Words, canonical};
 
@@ -63,10 +66,10 @@ pub(crate) trait Vector: Copy {
     fn multiply(a: &Limbs<Self>, b: &Limbs<Self>) -> Limbs<Self> {
         multiply(a, b)
     }
-    /// [`multiply_add`], the same.
+    /// [`multiply_sub`], the same.
     #[inline(always)]
-    fn multiply_add(a: &Limbs<Self>, b: &Limbs<Self>, addend: &Limbs<Self>) -> Limbs<Self> {
-        multiply_add(a, b, addend)
+    fn multiply_sub<const K: u64>(a: &Limbs<Self>, b: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
+        multiply_sub::<K, Self>(a, b, subtrahend)
     }
     /// [`square`], the same.
     #[inline(always)]
@@ -78,10 +81,10 @@ pub(crate) trait Vector: Copy {
     fn square_times(a: &Limbs<Self>, count: usize) -> Limbs<Self> {
         square_times(a, count)
     }
-    /// [`square_add`], the same.
+    /// [`square_sub`], the same.
     #[inline(always)]
-    fn square_add(a: &Limbs<Self>, addend: &Limbs<Self>) -> Limbs<Self> {
-        square_add(a, addend)
+    fn square_sub<const K: u64>(a: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
+        square_sub::<K, Self>(a, subtrahend)
     }
 }
 
@@ -187,11 +190,11 @@ fn reduce<V: Vector>(columns: [V; 2 * LIMBS - 1]) -> Limbs<V> {
     Limbs(low)
 }
 
-/// Adds an element to the lower columns.
+/// Subtracts an element from the lower columns.
 #[inline(always)]
-fn with_addend<V: Vector>(mut columns: [V; 2 * LIMBS - 1], addend: &Limbs<V>) -> [V; 2 * LIMBS - 1] {
-    for (column, limb) in columns.iter_mut().zip(addend.0) {
-        *column = column.add(limb);
+fn less<const K: u64, V: Vector>(mut columns: [V; 2 * LIMBS - 1], subtrahend: &Limbs<V>) -> [V; 2 * LIMBS - 1] {
+    for i in 0..LIMBS {
+        columns[i] = columns[i].add(V::splat(K * BIAS[i]).sub(subtrahend.0[i]));
     }
     columns
 }
@@ -202,10 +205,10 @@ pub(crate) fn multiply<V: Vector>(a: &Limbs<V>, b: &Limbs<V>) -> Limbs<V> {
     reduce(columns(&a.0, &b.0))
 }
 
-/// `a * b + addend`.
+/// `a * b - subtrahend`.
 #[inline(always)]
-pub(crate) fn multiply_add<V: Vector>(a: &Limbs<V>, b: &Limbs<V>, addend: &Limbs<V>) -> Limbs<V> {
-    reduce(with_addend(columns(&a.0, &b.0), addend))
+pub(crate) fn multiply_sub<const K: u64, V: Vector>(a: &Limbs<V>, b: &Limbs<V>, subtrahend: &Limbs<V>) -> Limbs<V> {
+    reduce(less::<K, V>(columns(&a.0, &b.0), subtrahend))
 }
 
 /// `a²`.
@@ -224,10 +227,10 @@ pub(crate) fn square_times<V: Vector>(a: &Limbs<V>, count: usize) -> Limbs<V> {
     power
 }
 
-/// `a² + addend`.
+/// `a² - subtrahend`.
 #[inline(always)]
-pub(crate) fn square_add<V: Vector>(a: &Limbs<V>, addend: &Limbs<V>) -> Limbs<V> {
-    reduce(with_addend(square_columns(&a.0), addend))
+pub(crate) fn square_sub<const K: u64, V: Vector>(a: &Limbs<V>, subtrahend: &Limbs<V>) -> Limbs<V> {
+    reduce(less::<K, V>(square_columns(&a.0), subtrahend))
 }
 
 impl<V: Vector> Limbs<V> {
@@ -332,8 +335,8 @@ impl<V: Vector> Field for Limbs<V> {
     }
 
     #[inline(always)]
-    fn mul_add(&self, other: &Self, addend: &Self) -> Self {
-        V::multiply_add(self, other, addend)
+    fn mul_sub<const K: u64>(&self, other: &Self, subtrahend: &Self) -> Self {
+        V::multiply_sub::<K>(self, other, subtrahend)
     }
 
     #[inline(always)]
@@ -347,8 +350,8 @@ impl<V: Vector> Field for Limbs<V> {
     }
 
     #[inline(always)]
-    fn square_add(&self, addend: &Self) -> Self {
-        V::square_add(self, addend)
+    fn square_sub<const K: u64>(&self, subtrahend: &Self) -> Self {
+        V::square_sub::<K>(self, subtrahend)
     }
 
     #[inline(always)]
@@ -362,16 +365,17 @@ impl<V: Vector> Field for Limbs<V> {
 
     #[inline(always)]
     fn sub<const K: u64>(&self, other: &Self) -> Self {
-        self.add(&Self::neg::<K>(other))
+        let Self(mut difference) = *self;
+        for i in 0..LIMBS {
+            difference[i] = difference[i].add(V::splat(K * BIAS[i]).sub(other.0[i]));
+        }
+        Self(difference)
     }
 
     #[inline(always)]
-    fn neg<const K: u64>(other: &Self) -> Self {
-        let Self(mut negative) = *other;
-        for i in 0..LIMBS {
-            negative[i] = V::splat(K * BIAS[i]).sub(negative[i]);
-        }
-        Self(negative)
+    fn set(&mut self, value: &Self) {
+        let Self([a, b, c, d, e, f, g, h, i]) = *value;
+        self.0 = [a, b, c, d, e, f, g, h, i];
     }
 
     #[inline(always)]

@@ -2,6 +2,9 @@
 //!
 //! Products have 104 bits of their 128, so magnitudes hardly matter. 2^260 = 2^36 + 15632 modulo the prime.
 
+#![expect(clippy::cast_possible_truncation, reason = "wide products are cut into words on purpose")]
+#![expect(clippy::needless_range_loop, reason = "indices name limbs and lanes, and loops over them unroll")]
+
 use super::{FOLD, Field, LANES, Mask, Words, add_small, canonical};
 
 const LIMBS: usize = 5;
@@ -35,7 +38,6 @@ fn wide(a: u64, b: u64) -> u128 {
 
 /// The lowest 52 bits.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "what is cut off is masked")]
 fn low(column: u128) -> u64 {
     column as u64 & LIMB_MASK
 }
@@ -80,7 +82,6 @@ fn square(a: &Limbs, addend: &Limbs) -> Limbs {
 
 /// Carries and folds columns to magnitude 1. The columns are below 2^120.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "what is cut off is zero")]
 fn reduce(columns: [u128; 2 * LIMBS - 1], addend: &Limbs) -> Limbs {
     let [c0, c1, c2, c3, c4, c5, c6, c7, c8] = columns;
     // From 2^260 on.
@@ -141,10 +142,10 @@ impl Field for Portable {
         self.zip(other, |a, b| multiply(a, b, &[0; LIMBS]))
     }
 
-    fn mul_add(&self, other: &Self, addend: &Self) -> Self {
-        let Self(mut result) = *self;
+    fn mul_sub<const K: u64>(&self, other: &Self, subtrahend: &Self) -> Self {
+        let Self(mut result) = negative::<K>(subtrahend);
         for lane in 0..LANES {
-            result[lane] = multiply(&self.0[lane], &other.0[lane], &addend.0[lane]);
+            result[lane] = multiply(&self.0[lane], &other.0[lane], &result[lane]);
         }
         Self(result)
     }
@@ -153,8 +154,8 @@ impl Field for Portable {
         Self(self.0.map(|a| square(&a, &[0; LIMBS])))
     }
 
-    fn square_add(&self, addend: &Self) -> Self {
-        self.zip(addend, square)
+    fn square_sub<const K: u64>(&self, subtrahend: &Self) -> Self {
+        self.zip(&negative::<K>(subtrahend), square)
     }
 
     fn add(&self, other: &Self) -> Self {
@@ -162,11 +163,11 @@ impl Field for Portable {
     }
 
     fn sub<const K: u64>(&self, other: &Self) -> Self {
-        self.add(&Self::neg::<K>(other))
+        self.add(&negative::<K>(other))
     }
 
-    fn neg<const K: u64>(other: &Self) -> Self {
-        Self(other.0.map(|limbs| std::array::from_fn(|i| K * BIAS[i] - limbs[i])))
+    fn set(&mut self, value: &Self) {
+        *self = *value;
     }
 
     fn triple(&self) -> Self {
@@ -174,9 +175,14 @@ impl Field for Portable {
     }
 
     fn negate_if(&self, mask: &Mask) -> Self {
-        let negative = Self::neg::<1>(self);
+        let negative = negative::<1>(self);
         Self(std::array::from_fn(|lane| if mask[lane] == 0 { self.0[lane] } else { negative.0[lane] }))
     }
+}
+
+/// The negative, by a multiple of the prime.
+fn negative<const K: u64>(element: &Portable) -> Portable {
+    Portable(element.0.map(|limbs| std::array::from_fn(|i| K * BIAS[i] - limbs[i])))
 }
 
 /// The least representative of what limbs of magnitude 1 stand for.

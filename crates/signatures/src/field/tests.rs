@@ -3,7 +3,11 @@
 use num_bigint::BigUint;
 use proptest::prelude::*;
 
-use super::{limbs::{Limbs, Vector}, portable::Portable, *};
+use super::{
+    limbs::{Limbs, Vector},
+    portable::Portable,
+    *,
+};
 
 /// Lanes whose operations fail when they lose a bit.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +71,8 @@ impl Vector for Checked {
     }
 
     #[inline(never)]
-    fn multiply_add(a: &Limbs<Self>, b: &Limbs<Self>, addend: &Limbs<Self>) -> Limbs<Self> {
-        limbs::multiply_add(a, b, addend)
+    fn multiply_sub<const K: u64>(a: &Limbs<Self>, b: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
+        limbs::multiply_sub::<K, Self>(a, b, subtrahend)
     }
 
     #[inline(never)]
@@ -82,8 +86,8 @@ impl Vector for Checked {
     }
 
     #[inline(never)]
-    fn square_add(a: &Limbs<Self>, addend: &Limbs<Self>) -> Limbs<Self> {
-        limbs::square_add(a, addend)
+    fn square_sub<const K: u64>(a: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
+        limbs::square_sub::<K, Self>(a, subtrahend)
     }
 }
 
@@ -123,8 +127,8 @@ fn agree<F: Field>(a: &[Words; LANES], b: &[Words; LANES], mask: &Mask) {
     check(&fa, |i| na[i].clone());
     check(&fa.mul(&fb), |i| &na[i] * &nb[i]);
     check(&fa.square(), |i| &na[i] * &na[i]);
-    check(&fa.mul_add(&fb, &F::neg::<3>(&fb.double().double())), |i| &na[i] * &nb[i] + 4_u8 * (&p * 2_u8 - &nb[i]));
-    check(&fa.square_add(&fb.double()), |i| &na[i] * &na[i] + 2_u8 * &nb[i]);
+    check(&fa.mul_sub::<3>(&fb, &fb.double().double()), |i| &na[i] * &nb[i] + 4_u8 * (&p * 2_u8 - &nb[i]));
+    check(&fa.square_sub::<2>(&fb.double()), |i| &na[i] * &na[i] + 2_u8 * (&p * 2_u8 - &nb[i]));
     check(&fa.sub::<1>(&fb).mul(&fa.double()), |i| (&na[i] + 2_u8 * &p - &nb[i]) * 2_u8 * &na[i]);
     check(&fa.triple(), |i| 3_u8 * &na[i]);
     check(&fa.negate_if(mask).mul(&fb.triple()), |i| {

@@ -63,7 +63,7 @@ fn check(header: &Header<Whole>, parent: &Header<Whole>) -> Result<(), HeaderErr
 fn what_is_built_is_valid() {
     let mut parent = genesis();
     for _ in 0..12 {
-        let vote = (parent.height % 3 == 0).then(|| Change::Add(validator(7)));
+        let vote = (parent.height.is_multiple_of(3)).then(|| Change::Add(validator(7)));
         let header = child(&parent, vote);
         assert_eq!(check(&header, &parent), Ok(()));
         assert!(header.timestamp_ms > parent.timestamp_ms);

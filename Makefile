@@ -11,7 +11,10 @@ SHELL := bash
 TEST_ENV := CARGO_PROFILE_RELEASE_LTO=off CARGO_TERM_COLOR=never
 VENV := target/venv
 KILLS = 100
+ROUNDS ?= 5
 FUZZ_SECONDS ?= 300
+SEEDS ?= 0..2000
+STEPS ?= 48
 SUITES ?= ../legacytests/Cancun
 THREADS ?= 2
 
@@ -23,7 +26,7 @@ build:
 ## test       everything that has to pass: format, lints, unit, property and oracle tests, end to end, crash
 .PHONY: test
 test: KILLS = 8
-test: lint deps test-rust test-binary check-artifacts run-bench run-e2e run-crash
+test: lint deps test-rust test-binary check-artifacts run-bench run-e2e run-crash run-network-short
 
 .PHONY: test-rust
 test-rust:
@@ -49,6 +52,19 @@ e2e: deps test-binary run-e2e
 .PHONY: crash
 crash: deps-node test-binary run-crash
 
+## network    four validators through SIGKILL, wiped disks, restarts and partitions, with each scheme; SEED=, ROUNDS=5
+.PHONY: network
+network: deps-node test-binary
+	node tests/network/network.mjs --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+	node tests/network/network.mjs --rounds 1 --scheme bls12381-threshold $(if $(SEED),--seed $(SEED))
+	node tests/network/network.mjs --rounds 1 --dissemination coded $(if $(SEED),--seed $(SEED))
+	node tests/network/partition.mjs
+
+.PHONY: run-network-short
+run-network-short:
+	node tests/network/network.mjs --short
+	node tests/network/partition.mjs --rounds 1 --seconds 4
+
 .PHONY: test-binary
 test-binary:
 	$(TEST_ENV) cargo build --release --locked --bin braid
@@ -60,6 +76,12 @@ run-e2e:
 .PHONY: run-crash
 run-crash:
 	node tests/crash/crash.mjs --kills $(KILLS)
+
+## sim        whole networks, simulated: SEEDS=0..2000 of STEPS=48 each; a failure prints how to replay it
+.PHONY: sim
+sim:
+	$(TEST_ENV) cargo build --release --locked --package braid-sim
+	target/release/braid-sim run --seeds $(SEEDS) --steps $(STEPS)
 
 ## deps       what the tests need besides Rust, from npm and PyPI, as locked
 .PHONY: deps deps-node deps-python
@@ -94,6 +116,11 @@ conformance: build
 .PHONY: bench
 bench: build deps-node
 	tests/bench/against-anvil
+
+## bench-validators  four validators on this machine under token payments
+.PHONY: bench-validators
+bench-validators: build deps-node
+	tests/bench/validators
 
 ## bench-exec  the executor beside a plain loop over revm, on every workload; THREADS=2
 .PHONY: bench-exec

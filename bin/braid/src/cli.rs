@@ -9,11 +9,15 @@ use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use crate::{
     config::{
         DevSettings,
-        layers::{self, Resolved},
+        layers::{self, Resolved, Settings},
+        node::NodeSettings,
     },
     conformance::ConformanceCommand,
     db::DbCommand,
+    keys::KeysCommand,
     load::LoadArgs,
+    localnet::LocalnetArgs,
+    proof::{ProofCommand, VerifyArgs},
     transfer::TransferCommand,
 };
 
@@ -31,11 +35,23 @@ pub(crate) struct Cli {
 enum Command {
     /// Start a development node with funded accounts (the default command)
     Dev(Box<DevSettings>),
+    /// Run a validator of a network, or a follower of it
+    Node(Box<NodeSettings>),
+    /// Start a network of validators on this machine
+    Localnet(LocalnetArgs),
+    /// Make and read encrypted key files
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Look into a data directory
     #[command(subcommand)]
     Db(DbCommand),
     /// Send transactions to a node and measure how fast they are included
     Load(LoadArgs),
+    /// Collect proofs for light clients
+    #[command(subcommand)]
+    Proof(ProofCommand),
+    /// Check a proof from the genesis, or a group key, alone
+    VerifyProof(VerifyArgs),
     #[command(flatten)]
     Conformance(ConformanceCommand),
     #[command(flatten)]
@@ -46,13 +62,23 @@ enum Command {
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Start a development node.
-    Dev(Box<Resolved>),
+    Dev(Box<Resolved<DevSettings>>),
     /// Print its settings as TOML.
     PrintConfig(String),
+    /// Run a node of a network.
+    Node(Box<Resolved<NodeSettings>>),
+    /// Run a network on this machine.
+    Localnet(LocalnetArgs),
+    /// Make and read key files.
+    Keys(KeysCommand),
     /// Look into a data directory.
     Db(DbCommand),
     /// Load a node.
     Load(LoadArgs),
+    /// Collect a proof.
+    Proof(ProofCommand),
+    /// Check a proof.
+    VerifyProof(VerifyArgs),
     /// Run a conformance suite.
     Conformance(ConformanceCommand),
     /// Move a chain in or out of a data directory.
@@ -70,17 +96,30 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
     match cli.command {
         Command::Dev(_) => {
             let resolved = layers::resolve(&command, &args)?;
-            if resolved.settings.print_config {
-                let values = resolved.table(&command)?;
-                return Ok(Action::PrintConfig(crate::config::print::print(&resolved, &values)));
-            }
-            Ok(Action::Dev(Box::new(resolved)))
+            Ok(print_config(&command, &resolved)?.unwrap_or_else(|| Action::Dev(Box::new(resolved))))
         }
         Command::Transfer(command) => Ok(Action::Transfer(command)),
+        Command::Node(_) => {
+            let resolved = layers::resolve(&command, &args)?;
+            Ok(print_config(&command, &resolved)?.unwrap_or_else(|| Action::Node(Box::new(resolved))))
+        }
+        Command::Localnet(args) => Ok(Action::Localnet(args)),
+        Command::Keys(command) => Ok(Action::Keys(command)),
         Command::Db(command) => Ok(Action::Db(command)),
         Command::Load(args) => Ok(Action::Load(args)),
+        Command::Proof(command) => Ok(Action::Proof(command)),
+        Command::VerifyProof(args) => Ok(Action::VerifyProof(args)),
         Command::Conformance(command) => Ok(Action::Conformance(command)),
     }
+}
+
+/// Prints the settings if that is what they ask for.
+fn print_config<S: Settings>(command: &clap::Command, resolved: &Resolved<S>) -> Result<Option<Action>, Error> {
+    if !resolved.settings.origin().print_config {
+        return Ok(None);
+    }
+    let values = resolved.table(command)?;
+    Ok(Some(Action::PrintConfig(crate::config::print::print(resolved, &values))))
 }
 
 /// Puts `dev` in front of flags that have no command, other than those for help and version.

@@ -5,7 +5,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod data;
-mod genesis;
+pub(crate) mod genesis;
 mod screen;
 mod serve;
 
@@ -25,10 +25,7 @@ use eyre::Context;
 
 use self::{data::DataDirectory, genesis::DevGenesis, screen::Screen, serve::Clock};
 use crate::{
-    config::{
-        DevSettings,
-        layers::{Resolved, Source},
-    },
+    config::{DevSettings, layers::Resolved},
     metrics::Metrics,
     telemetry,
 };
@@ -37,9 +34,9 @@ use crate::{
 ///
 /// # Errors
 /// If it cannot start, or cannot go on.
-pub(crate) fn run(resolved: &Resolved) -> eyre::Result<()> {
+pub(crate) fn run(resolved: &Resolved<DevSettings>) -> eyre::Result<()> {
     let settings = &resolved.settings;
-    telemetry::start(settings.log_format, &settings.log_level)?;
+    telemetry::start(settings.output.log_format, &settings.output.log_level)?;
     let signers = accounts::derive(&settings.mnemonic, settings.accounts)?;
     let directory = DataDirectory::open(settings.datadir.as_deref())?;
     let chain = open_chain(resolved, &directory, &signers)?;
@@ -52,7 +49,7 @@ pub(crate) fn run(resolved: &Resolved) -> eyre::Result<()> {
 
     let node = serve::Node { sequencer, signers: signers.clone(), clock, metrics };
     serve::until_stopped(settings, node, |address| {
-        if settings.quiet {
+        if settings.output.quiet {
             return;
         }
         let screen = first_screen(settings, &chain, &directory, address, &signers);
@@ -64,7 +61,7 @@ pub(crate) fn run(resolved: &Resolved) -> eyre::Result<()> {
 }
 
 fn open_chain(
-    resolved: &Resolved,
+    resolved: &Resolved<DevSettings>,
     directory: &DataDirectory,
     signers: &[PrivateKeySigner],
 ) -> eyre::Result<Arc<Chain>> {
@@ -78,9 +75,9 @@ fn open_chain(
         directory: directory.path().to_owned(),
         store: StoreOptions { history: settings.history, ..StoreOptions::default() },
         pool: PoolConfig {
-            max_transactions: settings.pool_max_transactions,
-            max_size_bytes: settings.pool_max_bytes,
-            max_per_sender: settings.pool_max_per_sender,
+            max_transactions: settings.limits.pool_max_transactions,
+            max_size_bytes: settings.limits.pool_max_bytes,
+            max_per_sender: settings.limits.pool_max_per_sender,
             ..PoolConfig::default()
         },
         threads: settings.threads.unwrap_or_else(available_threads),
@@ -101,9 +98,9 @@ fn dev_genesis(settings: &DevSettings) -> DevGenesis {
 }
 
 /// Blocks have the gas limit asked for, else that of the genesis, which a first start makes with the default.
-fn sequencer_options(resolved: &Resolved, genesis_gas_limit: u64) -> SequencerOptions {
+fn sequencer_options(resolved: &Resolved<DevSettings>, genesis_gas_limit: u64) -> SequencerOptions {
     let settings = &resolved.settings;
-    let is_asked_for = resolved.sources.get("gas-limit").is_some_and(Source::is_explicit);
+    let is_asked_for = resolved.is_explicit("gas-limit");
     SequencerOptions {
         mining: mining(settings),
         gas_limit: if is_asked_for { settings.gas_limit } else { genesis_gas_limit },
@@ -121,7 +118,7 @@ fn mining(settings: &DevSettings) -> Mining {
 }
 
 /// One line for each block.
-fn log(committed: &Committed) {
+pub(crate) fn log(committed: &Committed) {
     if let Some(oldest) = committed.reverted.last() {
         tracing::info!(count = committed.reverted.len(), from = oldest.height(), "reverted blocks");
     }

@@ -7,9 +7,15 @@ mod config;
 mod conformance;
 mod db;
 mod dev;
+mod keys;
 mod load;
+mod localnet;
 mod metrics;
+mod node;
 mod process;
+mod proof;
+mod server;
+mod signals;
 mod telemetry;
 mod transfer;
 
@@ -32,8 +38,13 @@ fn run(action: Action) -> eyre::Result<ExitCode> {
     match action {
         Action::Dev(resolved) => dev::run(&resolved)?,
         Action::PrintConfig(text) => print!("{text}"),
+        Action::Node(resolved) => node::run(&resolved)?,
+        Action::Localnet(args) => localnet::run(&args)?,
+        Action::Keys(command) => keys::run(&command)?,
         Action::Db(command) => db::run(&command)?,
         Action::Load(args) => return load::run(&args),
+        Action::Proof(command) => proof::run(&command)?,
+        Action::VerifyProof(args) => proof::verify(&args)?,
         Action::Transfer(command) => return transfer::run(&command),
         Action::Conformance(command) => return conformance::run(&command),
     }

@@ -37,6 +37,7 @@ pub mod fuzz;
 pub mod keys;
 pub mod peers;
 mod pipeline;
+pub mod process;
 pub mod rules;
 pub mod scheme;
 pub mod status;

@@ -19,7 +19,7 @@ use braid_types::{Height, RecoveredTx, limits};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 
-use crate::{eth::fees::SuggestedTip, execution_stats::ExecutionStats, filters::FilterStore};
+use crate::{consensus::Consensus, eth::fees::SuggestedTip, execution_stats::ExecutionStats, filters::FilterStore};
 
 /// Changes of the head a slow subscriber may lag behind before it loses the oldest. Each holds whole blocks.
 const COMMITTED_BUFFER: usize = 128;
@@ -191,6 +191,10 @@ pub struct RpcContext {
     pub chain: Arc<Chain>,
     /// Who makes blocks, if it is this node.
     pub sequencer: Option<Arc<Sequencer>>,
+    /// What is known of the validators, if this node belongs to a network.
+    pub consensus: Option<Arc<dyn Consensus>>,
+    /// Height of the head when the server was made.
+    pub(crate) first_height: Height,
     /// Limits and names.
     pub options: RpcOptions,
     /// Keys this node signs with.
@@ -228,6 +232,27 @@ impl RpcContext {
         accounts: DevAccounts,
         clock: Clock,
     ) -> Arc<Self> {
+        Self::build(chain, sequencer, None, options, accounts, clock)
+    }
+
+    /// Like [`RpcContext::new`], for a node whose blocks validators agree on. It signs for nobody.
+    pub fn in_network(
+        chain: Arc<Chain>,
+        consensus: Arc<dyn Consensus>,
+        options: RpcOptions,
+        clock: Clock,
+    ) -> Arc<Self> {
+        Self::build(chain, None, Some(consensus), options, DevAccounts::default(), clock)
+    }
+
+    fn build(
+        chain: Arc<Chain>,
+        sequencer: Option<Arc<Sequencer>>,
+        consensus: Option<Arc<dyn Consensus>>,
+        options: RpcOptions,
+        accounts: DevAccounts,
+        clock: Clock,
+    ) -> Arc<Self> {
         let events = Events::default();
         let filters = Arc::new(FilterStore::new(options.max_filters, options.filter_timeout_ms));
         let execution_stats = Arc::new(ExecutionStats::default());
@@ -242,9 +267,12 @@ impl RpcContext {
             let _ = committed.send(Arc::new(change.clone()));
         });
         let (impersonation, snapshots, choosing_nonce, suggested_tip) = Default::default();
+        let first_height = chain.head().block.height();
         Arc::new(Self {
             chain,
             sequencer,
+            consensus,
+            first_height,
             options,
             accounts,
             impersonation,
@@ -266,6 +294,11 @@ impl RpcContext {
     /// EIP-155 chain id.
     pub fn chain_id(&self) -> u64 {
         self.chain.spec().chain_id
+    }
+
+    /// Whether this node votes on blocks.
+    pub fn is_validator(&self) -> bool {
+        self.consensus.as_ref().is_some_and(|consensus| consensus.status().role == "validator")
     }
 
     /// Whether this is a development node, where clients may change the chain.

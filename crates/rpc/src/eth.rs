@@ -26,8 +26,7 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     quick(module, "eth_chainId", 0, |context, _| Ok(U64::from(context.chain_id())))?;
     quick(module, "eth_protocolVersion", 0, |_, _| Ok("0x44"))?;
     quick(module, "eth_blockNumber", 0, |context, _| Ok(U64::from(context.head().block.height())))?;
-    quick(module, "eth_syncing", 0, |_, _| Ok(false))?;
-    quick(module, "eth_mining", 0, |context, _| Ok(context.sequencer.is_some()))?;
+    quick(module, "eth_mining", 0, |context, _| Ok(context.sequencer.is_some() || context.is_validator()))?;
     quick(module, "eth_hashrate", 0, |_, _| Ok(U64::ZERO))?;
     quick(module, "eth_coinbase", 0, |context, _| {
         let sequencer = context.sequencer.as_ref();

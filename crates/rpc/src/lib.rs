@@ -2,11 +2,12 @@
 //!
 //! Reading order: [`context`] (what every method works with), [`method`] (how a method is registered), [`error`] (how it
 //! fails), [`resolve`] (which block a client means), [`convert`] (how blocks, transactions and receipts look), [`submit`]
-//! (how transactions get into the pool), then the namespaces, and [`server`] (the transport).
+//! (how transactions get into the pool), [`consensus`] (what a network adds), then the namespaces, and [`server`] (the transport).
 
 pub mod accounts;
 pub mod admin;
 pub mod call;
+pub mod consensus;
 pub mod context;
 pub mod convert;
 pub mod dev;
@@ -45,6 +46,7 @@ pub fn register(module: &mut method::Module) -> Result<(), RegisterMethodError> 
     ots::register(module)?;
     simulate::register(module)?;
     net::register(module)?;
+    consensus::register(module)?;
     txpool::register(module)?;
     raw::register(module)?;
     execution_stats::register(module)?;

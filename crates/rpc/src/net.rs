@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{B256, Bytes, U64, keccak256};
+use alloy_primitives::{B256, Bytes, keccak256};
 use jsonrpsee::core::RegisterMethodError;
 
 use crate::method::{Module, quick};
@@ -14,8 +14,6 @@ use crate::method::{Module, quick};
 pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     quick(module, "net_version", 0, |context, _| Ok(context.chain_id().to_string()))?;
     quick(module, "net_listening", 0, |_, _| Ok(true))?;
-    // A lone node has no peers.
-    quick(module, "net_peerCount", 0, |_, _| Ok(U64::ZERO))?;
     quick(module, "web3_clientVersion", 0, |context, _| Ok(context.options.client_version.clone()))?;
     quick(module, "web3_sha3", 1, |_, arguments| Ok::<B256, _>(keccak256(arguments.required::<Bytes>(0)?)))?;
     quick(module, "rpc_modules", 0, |context, _| {

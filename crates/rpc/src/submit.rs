@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::{
-    EthereumTxEnvelope, Transaction as _, TxEip4844, TxEip4844WithSidecar, transaction::SignerRecoverable,
-};
+use alloy_consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844, TxEip4844WithSidecar, transaction::Recovered};
 use alloy_eips::{eip2718::Decodable2718, eip7594::BlobTransactionSidecarVariant};
 use alloy_primitives::{B256, U256, hex};
 use braid_pool::{Inserted, Pool, PoolConfig, PoolRules, Rejection, sidecar_for_fork};
+use braid_signatures::{AllowedS, batch_size, recover_senders};
 use braid_types::{Fork, RecoveredTx, Transaction, limits};
 use rayon::prelude::*;
 
@@ -50,6 +49,32 @@ impl RpcContext {
 
     /// Adds transactions to the pool in order, under one lock. Failures pass through in their place.
     pub fn submit_all(&self, submissions: Vec<Result<Submission, RpcError>>) -> Vec<Result<B256, RpcError>> {
+        let (answers, inserted) = self.insert_all(submissions);
+        if let Some(consensus) = self.consensus.as_ref().filter(|_| !inserted.is_empty()) {
+            consensus.on_transactions(&inserted);
+        }
+        self.announce(inserted);
+        answers
+    }
+
+    /// Adds transactions that another node's clients have submitted there, as EIP-2718 encodes them. What is refused is left out: the
+    /// other node has told its clients what it thinks of them.
+    pub fn submit_forwarded<T: AsRef<[u8]> + Sync>(&self, transactions: &[T]) {
+        let (rules, config) = self.admission();
+        let check = |submission: Result<Submission, RpcError>| {
+            let submission = submission?;
+            Pool::check(&rules, &config, &submission.transaction, submission.sidecar.as_deref())?;
+            Ok(submission)
+        };
+        let parse = |bytes: &T| parse_bytes(bytes.as_ref());
+        let (_, inserted) = self.insert_all(recover_shares(transactions, parse).map(check).collect());
+        self.announce(inserted);
+    }
+
+    fn insert_all(
+        &self,
+        submissions: Vec<Result<Submission, RpcError>>,
+    ) -> (Vec<Result<B256, RpcError>>, Vec<RecoveredTx>) {
         let mut inserted: Vec<RecoveredTx> = Vec::with_capacity(submissions.len());
         let mut pool = self.chain.pool().lock();
         // Read under the pool's lock: from a head before the one the pool follows, an old nonce would strand the lane.
@@ -63,17 +88,16 @@ impl RpcContext {
         };
         let answers = submissions.into_iter().map(|submission| insert(submission?)).collect();
         drop(pool);
-        self.announce(inserted);
-        answers
+        (answers, inserted)
     }
 
     /// Decodes, recovers and checks raw transactions on all cores, then adds them in order.
     pub fn submit_raw(&self, texts: &[&str]) -> Vec<Result<B256, RpcError>> {
         let (rules, config) = self.admission();
-        let prepare = |text: &&str| self.prepare(text, &rules, &config);
+        let prepare = |submission: Result<Submission, RpcError>| self.prepare(submission?, &rules, &config);
         let submissions = match texts {
-            [text] => vec![prepare(text)],
-            texts => texts.par_iter().map(prepare).collect(),
+            [text] => vec![prepare(decode(text))],
+            texts => recover_shares(texts, |text| parse(text)).map(prepare).collect(),
         };
         self.submit_all(submissions)
     }
@@ -96,8 +120,12 @@ impl RpcContext {
         (pool.rules().clone(), pool.config().clone())
     }
 
-    fn prepare(&self, text: &str, rules: &PoolRules, config: &PoolConfig) -> Result<Submission, RpcError> {
-        let mut submission = decode(text)?;
+    fn prepare(
+        &self,
+        mut submission: Submission,
+        rules: &PoolRules,
+        config: &PoolConfig,
+    ) -> Result<Submission, RpcError> {
         if let Some(sidecar) = submission.sidecar.take() {
             let transaction = &submission.transaction;
             check_terms(rules, config, transaction)?;
@@ -180,6 +208,21 @@ fn most_charged(transaction: &RecoveredTx) -> Option<U256> {
 /// # Errors
 /// If it is too long, no hexadecimal, no transaction, or its signature is not valid.
 pub fn decode(text: &str) -> Result<Submission, RpcError> {
+    recover(parse(text)?)
+}
+
+/// A signed transaction from its EIP-2718 encoding, blob transactions with their sidecar.
+///
+/// # Errors
+/// If it is no transaction or its signature is not valid.
+pub fn decode_bytes(bytes: &[u8]) -> Result<Submission, RpcError> {
+    recover(parse_bytes(bytes)?)
+}
+
+/// A transaction whose sender is not known yet, and its sidecar.
+type Parsed = (Transaction, Option<Arc<BlobTransactionSidecarVariant>>);
+
+fn parse(text: &str) -> Result<Parsed, RpcError> {
     if text.len() / 2 > limits::MAX_BLOB_TRANSACTION_SIZE_BYTES + limits::MAX_TRANSACTION_SIZE_BYTES {
         return Err(RpcError::server("oversized data"));
     }
@@ -190,22 +233,45 @@ pub fn decode(text: &str) -> Result<Submission, RpcError> {
     };
     let bytes = hex::decode(digits)
         .map_err(|error| RpcError::invalid_params(format!("invalid argument 0: invalid hex string: {error}")))?;
-    decode_bytes(&bytes)
+    parse_bytes(&bytes)
 }
 
-/// A signed transaction from its EIP-2718 encoding, blob transactions with their sidecar.
-///
-/// # Errors
-/// If it is no transaction or its signature is not valid.
-pub fn decode_bytes(bytes: &[u8]) -> Result<Submission, RpcError> {
+fn parse_bytes(bytes: &[u8]) -> Result<Parsed, RpcError> {
     let malformed = |error: &dyn std::fmt::Display| RpcError::server(format!("rlp: {error}"));
-    let (transaction, sidecar) = match bytes.first() {
-        None => return Err(RpcError::server("typed transaction too short")),
-        Some(&BLOB_TYPE) => split(WithSidecar::decode_2718_exact(bytes).map_err(|error| malformed(&error))?),
-        Some(_) => (Transaction::decode_2718_exact(bytes).map_err(|error| malformed(&error))?, None),
+    match bytes.first() {
+        None => Err(RpcError::server("typed transaction too short")),
+        Some(&BLOB_TYPE) => Ok(split(WithSidecar::decode_2718_exact(bytes).map_err(|error| malformed(&error))?)),
+        Some(_) => Ok((Transaction::decode_2718_exact(bytes).map_err(|error| malformed(&error))?, None)),
+    }
+}
+
+fn recover(parsed: Parsed) -> Result<Submission, RpcError> {
+    recover_share(vec![Ok(parsed)]).pop().unwrap_or_else(|| Err(no_sender()))
+}
+
+/// Parses on all cores and recovers senders together, in shares that stay in order.
+fn recover_shares<T: Sync>(
+    items: &[T],
+    parse: impl Fn(&T) -> Result<Parsed, RpcError> + Sync + Send,
+) -> impl ParallelIterator<Item = Result<Submission, RpcError>> {
+    let share = batch_size(items.len(), rayon::current_num_threads());
+    items.par_chunks(share).flat_map_iter(move |items| recover_share(items.iter().map(&parse).collect()))
+}
+
+/// Gives each transaction its sender. Failures pass through in their place.
+fn recover_share(parsed: Vec<Result<Parsed, RpcError>>) -> Vec<Result<Submission, RpcError>> {
+    let transactions: Vec<&Transaction> = parsed.iter().flatten().map(|(transaction, _)| transaction).collect();
+    let mut senders = recover_senders(&transactions, AllowedS::Low).into_iter();
+    let mut finish = |parsed: Result<Parsed, RpcError>| {
+        let (transaction, sidecar) = parsed?;
+        let Some(Ok(sender)) = senders.next() else { return Err(no_sender()) };
+        Ok(Submission { transaction: Arc::new(Recovered::new_unchecked(transaction, sender)), sidecar })
     };
-    let transaction = transaction.try_into_recovered().map_err(|_| RpcError::server("invalid sender"))?;
-    Ok(Submission { transaction: Arc::new(transaction), sidecar })
+    parsed.into_iter().map(&mut finish).collect()
+}
+
+fn no_sender() -> RpcError {
+    RpcError::server("invalid sender")
 }
 
 fn split(with_sidecar: WithSidecar) -> (Transaction, Option<Arc<BlobTransactionSidecarVariant>>) {

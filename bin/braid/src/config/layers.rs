@@ -1,8 +1,8 @@
-//! Finds the value of every setting and remembers where it came from.
+//! Finds the value of every setting of a subcommand and remembers where it came from.
 //!
 //! clap reads flags and environment. The layers below them, the TOML file and what the data directory was made with, become
 //! clap's *defaults* for a second pass over the same arguments. So one parser checks a value wherever it stands, and a
-//! key is known exactly if there is a flag of that name.
+//! key is known exactly if there is a flag of that name. Paths in a file are relative to its folder.
 
 use std::{
     collections::BTreeMap,
@@ -11,15 +11,33 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ArgAction, ArgMatches, Command, Error, FromArgMatches, error::ErrorKind, parser::ValueSource};
+use clap::{ArgAction, ArgMatches, Args, Command, Error, error::ErrorKind, parser::ValueSource};
+use serde::Serialize;
 
-use super::DevSettings;
+use super::Origin;
 
-/// Name of the file in a data directory that remembers the settings it was made with.
-pub(crate) const REMEMBERED: &str = "dev.toml";
+/// The settings of one subcommand.
+pub(crate) trait Settings: Args + Serialize {
+    /// Name of the subcommand.
+    const COMMAND: &'static str;
 
-/// Name of the subcommand that has these settings.
-const DEV: &str = "dev";
+    /// Names of the settings that are paths.
+    const PATHS: &'static [&'static str];
+
+    /// Where settings come from.
+    fn origin(&self) -> &Origin;
+
+    /// File with the settings that the data directory was made with, whether it is there or not.
+    fn remembered(&self) -> Option<PathBuf>;
+
+    /// Rules between settings.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    fn check(resolved: &Resolved<Self>) -> Result<(), String>
+    where
+        Self: Sized;
+}
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +59,13 @@ impl Source {
     pub(crate) const fn is_explicit(&self) -> bool {
         matches!(self, Self::Flag | Self::Environment | Self::File(_))
     }
+
+    /// Paths as they are meant where they stand: in a file, relative to its folder.
+    fn locate(&self, paths: Vec<String>) -> Vec<String> {
+        let Self::File(file) = self else { return paths };
+        let folder = file.parent().map(std::path::absolute).and_then(Result::ok).unwrap_or_default();
+        paths.into_iter().map(|path| folder.join(path).to_string_lossy().into_owned()).collect()
+    }
 }
 
 impl fmt::Display for Source {
@@ -57,9 +82,9 @@ impl fmt::Display for Source {
 
 /// The settings, with the source of each by its name.
 #[derive(Clone, Debug)]
-pub(crate) struct Resolved {
+pub(crate) struct Resolved<S> {
     /// The values.
-    pub(crate) settings: DevSettings,
+    pub(crate) settings: S,
     /// Source by setting, such as `block-time`; in no particular order of precedence.
     pub(crate) sources: BTreeMap<String, Source>,
     /// Names of the settings in the order of the table, with the first line of their help.
@@ -73,46 +98,60 @@ struct Layer {
     source: Source,
 }
 
-/// Resolves the settings of `braid dev` from the whole command line `args`, whose first element is the program.
+/// Resolves the settings of a subcommand from the whole command line `args`, whose first element is the program.
 ///
 /// # Errors
 /// A message for the user, with exit code 2 (or 0 for `--help`).
-pub(crate) fn resolve(command: &Command, args: &[OsString]) -> Result<Resolved, Error> {
+pub(crate) fn resolve<S: Settings>(command: &Command, args: &[OsString]) -> Result<Resolved<S>, Error> {
     let mut layers = Vec::new();
-    let flags = pass(command, args, &layers)?;
-    if let Some(path) = &flags.settings.config {
-        layers.push(Layer { values: read(command, path)?, source: Source::File(path.clone()) });
+    // Only the name of the file is of interest yet; what is missing elsewhere may stand in it.
+    if let Some(path) = file_of::<S>(command, args)? {
+        layers.push(Layer { values: read::<S>(command, &path)?, source: Source::File(path) });
     }
-    let given = pass(command, args, &layers)?;
-    let Some(remembered) = given.settings.datadir.as_ref().map(|dir| dir.join(REMEMBERED)).filter(|path| path.exists())
-    else {
+    let given = pass::<S>(command, args, &layers)?;
+    let Some(remembered) = given.settings.remembered().filter(|path| path.exists()) else {
         return check(command, given);
     };
-    let values = read(command, &remembered)?;
+    let values = read::<S>(command, &remembered)?;
     check_contradictions(command, &given, &values, &remembered)?;
     layers.insert(0, Layer { values, source: Source::DataDirectory });
     check(command, pass(command, args, &layers)?)
 }
 
+/// The configuration file that flags and environment name.
+fn file_of<S: Settings>(command: &Command, args: &[OsString]) -> Result<Option<PathBuf>, Error> {
+    let lenient = command.clone().mut_subcommand(S::COMMAND, |command| command.mut_args(|arg| arg.required(false)));
+    let matches = lenient.try_get_matches_from(args)?;
+    let (_, matches) = chosen::<S>(command, &matches)?;
+    Ok(matches.get_one::<PathBuf>("config").cloned())
+}
+
 /// One pass of clap, with `layers` (lowest first) as defaults.
-fn pass(command: &Command, args: &[OsString], layers: &[Layer]) -> Result<Resolved, Error> {
+fn pass<S: Settings>(command: &Command, args: &[OsString], layers: &[Layer]) -> Result<Resolved<S>, Error> {
     let mut with_defaults = command.clone();
     for layer in layers {
-        with_defaults = set_defaults(with_defaults, layer)?;
+        with_defaults = set_defaults::<S>(with_defaults, layer)?;
     }
     let matches = with_defaults.try_get_matches_from(args).map_err(|error| match layers.last() {
-        Some(Layer { source: Source::File(path), .. }) => {
+        // What is missing stands in no file, and clap lists it below the first line.
+        Some(Layer { source: Source::File(path), .. }) if error.kind() != ErrorKind::MissingRequiredArgument => {
             command.clone().error(error.kind(), format!("{} in {}", first_line(&error), path.display()))
         }
         _ => error,
     })?;
-    let Some((DEV, dev)) = matches.subcommand() else {
-        return Err(command.clone().error(ErrorKind::InvalidSubcommand, "settings belong to dev"));
-    };
-    let settings = DevSettings::from_arg_matches(dev)?;
-    let names = names(command);
-    let sources = names.iter().map(|(name, _)| (name.clone(), source(dev, name, layers))).collect();
+    let (_, chosen) = chosen::<S>(command, &matches)?;
+    let settings = S::from_arg_matches(chosen)?;
+    let names = names::<S>(command);
+    let sources = names.iter().map(|(name, _)| (name.clone(), source(chosen, name, layers))).collect();
     Ok(Resolved { settings, sources, names })
+}
+
+/// The name of the subcommand and its arguments.
+fn chosen<'a, S: Settings>(command: &Command, matches: &'a ArgMatches) -> Result<(&'a str, &'a ArgMatches), Error> {
+    let chosen = matches.subcommand().filter(|(name, _)| *name == S::COMMAND);
+    chosen.ok_or_else(|| {
+        command.clone().error(ErrorKind::InvalidSubcommand, format!("settings belong to {}", S::COMMAND))
+    })
 }
 
 fn first_line(error: &Error) -> String {
@@ -121,9 +160,11 @@ fn first_line(error: &Error) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-fn names(command: &Command) -> Vec<(String, String)> {
-    let args = command.find_subcommand(DEV).into_iter().flat_map(Command::get_arguments);
-    let settings = args.filter(|arg| !matches!(arg.get_id().as_str(), "config" | "print_config" | "help" | "version"));
+fn names<S: Settings>(command: &Command) -> Vec<(String, String)> {
+    let args = command.find_subcommand(S::COMMAND).into_iter().flat_map(Command::get_arguments);
+    let settings = args.filter(|arg| {
+        !matches!(arg.get_id().as_str(), "config" | "print_config" | "help" | "version") && !arg.is_hide_set()
+    });
     settings
         .filter_map(|arg| {
             Some((arg.get_long()?.to_owned(), arg.get_help().map(ToString::to_string).unwrap_or_default()))
@@ -142,26 +183,27 @@ fn source(matches: &ArgMatches, name: &str, layers: &[Layer]) -> Source {
     }
 }
 
-fn set_defaults(command: Command, layer: &Layer) -> Result<Command, Error> {
+fn set_defaults<S: Settings>(command: Command, layer: &Layer) -> Result<Command, Error> {
     let mut defaults = Vec::new();
     for (name, value) in &layer.values {
-        let is_misplaced_list = value.is_array() && !takes_list(&command, name);
+        let is_misplaced_list = value.is_array() && !takes_list::<S>(&command, name);
         let Some(words) = words(value).filter(|_| !is_misplaced_list) else {
             let text = format!("{name} in {} is {value}, which it cannot be", layer.source);
             return Err(command.clone().error(ErrorKind::InvalidValue, text));
         };
+        let words = if S::PATHS.contains(&name.as_str()) { layer.source.locate(words) } else { words };
         defaults.push((name.replace('-', "_"), words));
     }
-    Ok(command.mut_subcommand(DEV, |mut dev| {
+    Ok(command.mut_subcommand(S::COMMAND, |mut chosen| {
         for (id, words) in defaults {
-            dev = dev.mut_arg(id, |arg| arg.default_values(words));
+            chosen = chosen.mut_arg(id, |arg| arg.required(false).default_values(words));
         }
-        dev
+        chosen
     }))
 }
 
-fn takes_list(command: &Command, name: &str) -> bool {
-    let args = command.find_subcommand(DEV).into_iter().flat_map(Command::get_arguments);
+fn takes_list<S: Settings>(command: &Command, name: &str) -> bool {
+    let args = command.find_subcommand(S::COMMAND).into_iter().flat_map(Command::get_arguments);
     args.filter(|arg| arg.get_long() == Some(name)).any(|arg| matches!(arg.get_action(), ArgAction::Append))
 }
 
@@ -180,17 +222,17 @@ fn words(value: &toml::Value) -> Option<Vec<String>> {
     }
 }
 
-fn read(command: &Command, path: &Path) -> Result<toml::Table, Error> {
+fn read<S: Settings>(command: &Command, path: &Path) -> Result<toml::Table, Error> {
     let fail = |kind, text: String| command.clone().error(kind, text);
     let text = std::fs::read_to_string(path)
         .map_err(|error| fail(ErrorKind::Io, format!("cannot read {}: {error}", path.display())))?;
     let table: toml::Table = text
         .parse()
         .map_err(|error| fail(ErrorKind::InvalidValue, format!("{} is not TOML: {error}", path.display())))?;
-    let known = names(command);
+    let known = names::<S>(command);
     for name in table.keys() {
         if !known.iter().any(|(known, _)| known == name) {
-            let text = format!("unknown setting {name} in {}; see braid dev --help", path.display());
+            let text = format!("unknown setting {name} in {}; see braid {} --help", path.display(), S::COMMAND);
             return Err(fail(ErrorKind::UnknownArgument, text));
         }
     }
@@ -198,9 +240,9 @@ fn read(command: &Command, path: &Path) -> Result<toml::Table, Error> {
 }
 
 /// Refuses settings asked for now that differ from those the data directory was made with.
-fn check_contradictions(
+fn check_contradictions<S: Settings>(
     command: &Command,
-    given: &Resolved,
+    given: &Resolved<S>,
     remembered: &toml::Table,
     path: &Path,
 ) -> Result<(), Error> {
@@ -219,26 +261,27 @@ fn check_contradictions(
 }
 
 /// Rules between settings.
-fn check(command: &Command, resolved: Resolved) -> Result<Resolved, Error> {
-    let fail = |text: String| Err(command.clone().error(ErrorKind::ArgumentConflict, text));
-    let settings = &resolved.settings;
-    if settings.no_mining && settings.block_time.is_some() {
-        return fail("no-mining and block-time exclude each other".to_owned());
-    }
-    let said_by_genesis = ["chain-id", "fork", "timestamp", "balance"];
-    let is_explicit = |name: &&str| resolved.sources.get(*name).is_some_and(Source::is_explicit);
-    match said_by_genesis.iter().find(|name| is_explicit(name)) {
-        Some(name) if settings.genesis.is_some() => {
-            fail(format!("{name} and genesis exclude each other: the genesis file says it already"))
-        }
-        _ => Ok(resolved),
+fn check<S: Settings>(command: &Command, resolved: Resolved<S>) -> Result<Resolved<S>, Error> {
+    match S::check(&resolved) {
+        Ok(()) => Ok(resolved),
+        Err(rule) => Err(command.clone().error(ErrorKind::ArgumentConflict, rule)),
     }
 }
 
-impl Resolved {
+impl<S: Settings> Resolved<S> {
     /// The values that are set, by name, as TOML.
+    ///
+    /// # Errors
+    /// If one of them cannot stand in TOML.
     pub(crate) fn table(&self, command: &Command) -> Result<toml::Table, Error> {
         toml::Table::try_from(&self.settings)
             .map_err(|error| command.clone().error(ErrorKind::InvalidValue, error.to_string()))
+    }
+}
+
+impl<S> Resolved<S> {
+    /// Whether somebody asked for the value of a setting now.
+    pub(crate) fn is_explicit(&self, name: &str) -> bool {
+        self.sources.get(name).is_some_and(Source::is_explicit)
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
-use super::layers::{Resolved, Source};
+use super::layers::{Resolved, Settings, Source};
 
 /// The settings as TOML. What is not set stands as a comment.
-pub(crate) fn print(resolved: &Resolved, values: &toml::Table) -> String {
-    let mut text =
-        "# Effective settings of braid dev. Precedence: flag, environment, file, data directory, default.\n".to_owned();
+pub(crate) fn print<S: Settings>(resolved: &Resolved<S>, values: &toml::Table) -> String {
+    let mut text = format!(
+        "# Effective settings of braid {}. Precedence: flag, environment, file, data directory, default.\n",
+        S::COMMAND
+    );
     for (name, help) in &resolved.names {
         let source = resolved.sources.get(name).unwrap_or(&Source::Default);
         // Writing to a string cannot fail.

@@ -4,12 +4,15 @@ use std::{ffi::OsString, io::Write};
 
 use clap::{CommandFactory, Error, error::ErrorKind};
 
-use super::layers::{Resolved, Source, resolve};
+use super::{
+    DevSettings,
+    layers::{Resolved, Source, resolve},
+};
 use crate::cli::Cli;
 
 /// Resolves flags against the real command, without the environment of whoever runs the tests. What the environment does
 /// is tested on the binary, in `tests/cli.rs`.
-fn resolve_with(args: &[&str]) -> Result<Resolved, Error> {
+fn resolve_with(args: &[&str]) -> Result<Resolved<DevSettings>, Error> {
     let command = Cli::command().mut_subcommand("dev", |dev| dev.mut_args(|arg| arg.env(None::<&'static str>)));
     let args: Vec<OsString> = ["braid", "dev"].iter().chain(args).map(OsString::from).collect();
     resolve(&command, &args)
@@ -28,9 +31,9 @@ fn path(file: &tempfile::NamedTempFile) -> &str {
 #[test]
 fn defaults_hold_where_nothing_is_set() {
     let resolved = resolve_with(&[]).unwrap();
-    assert_eq!(resolved.settings.port, 8545);
+    assert_eq!(resolved.settings.server.port, 8545);
     assert_eq!(resolved.settings.chain_id, 31_337);
-    assert_eq!(resolved.settings.cors, ["*"]);
+    assert_eq!(resolved.settings.server.cors, ["*"]);
     assert!(resolved.sources.values().all(|source| *source == Source::Default));
 }
 
@@ -39,7 +42,7 @@ fn flag_beats_file_beats_default() {
     let file = file("port = 1\naccounts = 3\n");
     let resolved = resolve_with(&["--config", path(&file), "--port", "21"]).unwrap();
     let settings = &resolved.settings;
-    assert_eq!((settings.port, settings.accounts, settings.gas_limit), (21, 3, 30_000_000));
+    assert_eq!((settings.server.port, settings.accounts, settings.gas_limit), (21, 3, 30_000_000));
     assert_eq!(resolved.sources["port"], Source::Flag);
     assert_eq!(resolved.sources["accounts"], Source::File(file.path().to_owned()));
     assert_eq!(resolved.sources["gas-limit"], Source::Default);
@@ -52,16 +55,16 @@ fn every_kind_of_toml_value_is_read() {
     let settings = resolve_with(&["--config", path(&file)]).unwrap().settings;
     assert_eq!(settings.block_time.unwrap().0.as_millis(), 250);
     assert_eq!(settings.balance.to_string(), "7");
-    assert_eq!(settings.cors, ["http://a", "http://b"]);
-    assert!(settings.quiet);
+    assert_eq!(settings.server.cors, ["http://a", "http://b"]);
+    assert!(settings.output.quiet);
     assert_eq!(settings.fork.to_string(), "london");
 }
 
 #[test]
 fn a_flag_can_switch_off_what_the_file_switches_on() {
     let file = file("quiet = true\n");
-    assert!(!resolve_with(&["--config", path(&file), "--quiet=false"]).unwrap().settings.quiet);
-    assert!(resolve_with(&["--quiet"]).unwrap().settings.quiet);
+    assert!(!resolve_with(&["--config", path(&file), "--quiet=false"]).unwrap().settings.output.quiet);
+    assert!(resolve_with(&["--quiet"]).unwrap().settings.output.quiet);
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn a_log_level_is_a_level_or_directives_with_levels() {
     for text in
         ["off", "WARN", "info,braid_chain=debug", "braid_rpc=trace, error", "warn,braid_chain[block{height=1}]=debug"]
     {
-        assert_eq!(resolve_with(&["--log-level", text]).unwrap().settings.log_level, text);
+        assert_eq!(resolve_with(&["--log-level", text]).unwrap().settings.output.log_level, text);
     }
 }
 
@@ -182,5 +185,5 @@ fn flag_and_variable_have_one_name_and_each_has_help() {
 fn the_sample_configuration_is_valid() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/braid.toml");
     let settings = resolve_with(&["--config", path]).unwrap().settings;
-    assert_eq!((settings.history, settings.quiet), (Some(100_000), true));
+    assert_eq!((settings.history, settings.output.quiet), (Some(100_000), true));
 }

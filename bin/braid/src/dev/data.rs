@@ -14,10 +14,7 @@ use alloy_genesis::Genesis;
 use eyre::{Context, bail, ensure};
 use tempfile::TempDir;
 
-use crate::config::{
-    Unusable,
-    layers::{REMEMBERED, Resolved},
-};
+use crate::config::{DevSettings, REMEMBERED, Unusable, layers::Resolved};
 
 /// Name of the genesis file in a data directory.
 pub(crate) const GENESIS: &str = "genesis.json";
@@ -63,7 +60,11 @@ impl DataDirectory {
     ///
     /// # Errors
     /// If the directory belongs to another genesis or to something else, or files cannot be read or written.
-    pub(crate) fn genesis(&self, resolved: &Resolved, make: impl FnOnce() -> Genesis) -> eyre::Result<Genesis> {
+    pub(crate) fn genesis(
+        &self,
+        resolved: &Resolved<DevSettings>,
+        make: impl FnOnce() -> Genesis,
+    ) -> eyre::Result<Genesis> {
         let asked = resolved.settings.genesis.as_deref().map(read_genesis).transpose()?;
         let path = self.path().join(GENESIS);
         if path.exists() {
@@ -114,15 +115,19 @@ fn parse_genesis(text: &[u8]) -> Result<Genesis, String> {
     Ok(genesis)
 }
 
-fn check_same(stored: &Genesis, asked: Option<&Genesis>, resolved: &Resolved, path: &Path) -> eyre::Result<()> {
+fn check_same(
+    stored: &Genesis,
+    asked: Option<&Genesis>,
+    resolved: &Resolved<DevSettings>,
+    path: &Path,
+) -> eyre::Result<()> {
     if let Some(asked) = asked
         && serde_json::to_value(asked)? != serde_json::to_value(stored)?
     {
         bail!("the data directory was made with another genesis, {}", path.display());
     }
     let (now, then) = (resolved.settings.chain_id, stored.config.chain_id);
-    let is_explicit = resolved.sources.get("chain-id").is_some_and(crate::config::layers::Source::is_explicit);
-    if is_explicit && now != then {
+    if resolved.is_explicit("chain-id") && now != then {
         bail!("chain-id is {now}, but the data directory was made with {then}, see {}", path.display());
     }
     Ok(())
@@ -136,7 +141,7 @@ fn is_unused(dir: &Path) -> eyre::Result<bool> {
 }
 
 /// The settings that shaped a genesis and its accounts, as TOML.
-fn remembered(resolved: &Resolved, genesis: &Genesis) -> eyre::Result<String> {
+fn remembered(resolved: &Resolved<DevSettings>, genesis: &Genesis) -> eyre::Result<String> {
     let mut table = toml::Table::try_from(&resolved.settings)?;
     let is_own = resolved.settings.genesis.is_none();
     table.retain(|name, _| match name {
@@ -180,7 +185,7 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn resolve(args: &[&str]) -> Result<Resolved, clap::Error> {
+    fn resolve(args: &[&str]) -> Result<Resolved<DevSettings>, clap::Error> {
         let command = Cli::command().mut_subcommand("dev", |dev| dev.mut_args(|arg| arg.env(None::<&'static str>)));
         let args: Vec<OsString> = ["braid", "dev"].iter().chain(args).map(OsString::from).collect();
         crate::config::layers::resolve(&command, &args)

@@ -1,28 +1,24 @@
 //! The running node: serves until a signal or a failure, then stops part by part.
 
-use std::{io, net::SocketAddr, process, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process, sync::Arc, time::Duration};
 
 use alloy_signer_local::PrivateKeySigner;
 use braid_chain::{Mining, Sequencer, sequencer};
-use braid_rpc::{
-    DevAccounts, HttpRoute, Routes, RpcContext, RpcOptions, ServeError, ServerHandle, ServerOptions, serve,
-};
+use braid_rpc::{DevAccounts, HttpRoute, Routes, RpcContext, RpcOptions, ServerHandle, ServerOptions, serve};
 use eyre::{Context, eyre};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{config::DevSettings, metrics::Metrics};
-
-/// How long requests that are being worked on may keep the node from stopping.
-const GRACE: Duration = Duration::from_secs(5);
+use crate::{
+    config::DevSettings,
+    metrics::Metrics,
+    server::{self, GRACE},
+    signals::{KILLED, Signals},
+};
 
 /// How often the sequencer is asked whether it failed.
 const FAILURE_POLL: Duration = Duration::from_millis(500);
 
 /// Seconds beyond three block times after which the head of a node with a block time is stale.
 const STALE_MARGIN_S: u64 = 10;
-
-/// Exit code of a process that a second Ctrl-C ended: 128 + SIGINT.
-const KILLED: i32 = 130;
 
 /// The parts that a server needs.
 #[derive(Debug)]
@@ -62,14 +58,15 @@ async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketA
     let mut signals = Signals::listen()?;
     let Node { sequencer, signers, clock, metrics } = node;
     let options = ServerOptions {
-        address: SocketAddr::new(settings.host, settings.port),
+        address: SocketAddr::new(settings.server.host, settings.server.port),
         routes: Some(routes(Arc::clone(&sequencer), Arc::clone(&clock.0), metrics.clone())),
         observer: Some(Arc::new(metrics)),
     };
     let chain = Arc::clone(sequencer.chain());
     let accounts = DevAccounts::new(signers);
-    let context = RpcContext::new(chain, Some(Arc::clone(&sequencer)), rpc_options(settings), accounts, clock.0);
-    let handle = serve(context, options).await.map_err(explain)?;
+    let rpc = server::rpc_options(&settings.server, &settings.limits, RpcOptions::dev_namespaces());
+    let context = RpcContext::new(chain, Some(Arc::clone(&sequencer)), rpc, accounts, clock.0);
+    let handle = serve(context, options).await.map_err(server::explain)?;
     on_started(handle.local_address());
     let outcome = tokio::select! {
         name = signals.next() => { tracing::info!(signal = name, "stopping"); Ok(()) }
@@ -85,10 +82,7 @@ async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketA
 
 /// The server first, so that nothing new comes in; then the sequencer; then the last checkpoint.
 async fn stop(handle: ServerHandle, sequencer: Arc<Sequencer>) -> eyre::Result<()> {
-    handle.stop();
-    if tokio::time::timeout(GRACE, handle.stopped()).await.is_err() {
-        tracing::warn!("requests were still running and are cut off");
-    }
+    server::stop(handle).await;
     let checkpoint = tokio::task::spawn_blocking(move || {
         sequencer.set_mining(Mining::Manual);
         let chain = Arc::clone(sequencer.chain());
@@ -98,26 +92,6 @@ async fn stop(handle: ServerHandle, sequencer: Arc<Sequencer>) -> eyre::Result<(
     let checkpoint = checkpoint.await?.wrap_err("failed to write the last checkpoint")?;
     tracing::info!(height = checkpoint.height, "stopped");
     Ok(())
-}
-
-/// SIGINT (Ctrl-C) and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> eyre::Result<Self> {
-        let listen = |kind| signal(kind).wrap_err("failed to listen to signals");
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
 }
 
 /// Resolves once the sequencer has given up.
@@ -130,39 +104,6 @@ async fn failure(sequencer: &Sequencer) -> String {
     }
 }
 
-fn rpc_options(settings: &DevSettings) -> RpcOptions {
-    RpcOptions {
-        namespaces: RpcOptions::dev_namespaces(),
-        cors_origins: settings.cors.clone(),
-        gas_cap: settings.rpc_gas_cap,
-        max_batch: settings.rpc_max_batch,
-        max_body_bytes: settings.rpc_max_body_bytes,
-        max_response_bytes: settings.rpc_max_response_bytes,
-        max_connections: settings.rpc_max_connections,
-        max_subscriptions_per_connection: settings.rpc_max_subscriptions,
-        max_log_range: settings.rpc_max_log_blocks,
-        max_logs: settings.rpc_max_logs,
-        max_filters: settings.rpc_max_filters,
-        ..RpcOptions::default()
-    }
-}
-
-/// What to do about a server that does not start.
-fn explain(error: ServeError) -> eyre::Report {
-    let address = match &error {
-        ServeError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => Some(*address),
-        _ => None,
-    };
-    match address {
-        Some(address) => eyre!(
-            "port {} of {} is in use by another program; choose another with --port, or any free one with --port 0",
-            address.port(),
-            address.ip()
-        ),
-        None => eyre::Report::new(error),
-    }
-}
-
 /// `/health`: the process answers. `/ready`: the chain is open and its head not stale. `/metrics`: Prometheus.
 fn routes(sequencer: Arc<Sequencer>, clock: sequencer::Clock, metrics: Metrics) -> Routes {
     Arc::new(move |path| match path {
@@ -171,11 +112,7 @@ fn routes(sequencer: Arc<Sequencer>, clock: sequencer::Clock, metrics: Metrics) 
             None => HttpRoute::text(200, "ready\n"),
             Some(reason) => HttpRoute::text(503, format!("{reason}\n")),
         }),
-        "/metrics" => Some(HttpRoute {
-            status: 200,
-            content_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: metrics.render(),
-        }),
+        "/metrics" => Some(server::metrics_page(metrics.render())),
         _ => None,
     })
 }

@@ -11,7 +11,7 @@ mod cpu;
 mod follow;
 mod keys;
 mod report;
-mod rpc;
+pub(crate) mod rpc;
 mod send;
 mod setup;
 #[cfg(test)]
@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eyre::{Context, ensure};
+use eyre::{Context, OptionExt, ensure};
 
 use self::{follow::Follower, report::Report, rpc::Client, send::Sending, workload::Workload};
 use crate::config::TEST_MNEMONIC;
@@ -36,9 +36,10 @@ const MAX_TRANSACTIONS: usize = 5_000_000;
 /// Arguments of `braid load`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LoadArgs {
-    /// The node to load (http only)
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545")]
-    rpc: String,
+    /// The node to load (http only), or several of a network, separated by commas: connections go to each in turn, and receipts
+    /// are read from the first
+    #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://127.0.0.1:8545")]
+    rpc: Vec<String>,
     /// What to send: Ether transfers, token transfers among all senders, or token transfers to one recipient
     #[arg(long, value_enum, default_value_t = Workload::Erc20)]
     workload: Workload,
@@ -89,10 +90,12 @@ pub(crate) fn run(args: &LoadArgs) -> eyre::Result<ExitCode> {
 
 async fn measure(args: &LoadArgs) -> eyre::Result<Report> {
     let timeout = Duration::from_secs(args.timeout);
-    let client = Client::new(&args.rpc, timeout)?;
+    let first = args.rpc.first().ok_or_eyre("--rpc names no node")?;
+    let client = Client::new(first, timeout)?;
     let stage = setup::prepare(&client, args).await?;
     let workload::Load { hashes, batches } = workload::sign(&stage, args);
-    let connections = (0..args.conns.get()).map(|_| Client::new(&args.rpc, timeout)).collect::<Result<Vec<_>, _>>()?;
+    let urls = args.rpc.iter().cycle().take(args.conns.get());
+    let connections = urls.map(|url| Client::new(url, timeout)).collect::<Result<Vec<_>, _>>()?;
     let first_block = client.block_number().await? + 1;
     let cpu_before = args.pid.map(cpu::seconds_used).transpose()?;
 

@@ -17,7 +17,7 @@ use super::{
 fn args(workload: Workload, txs: usize, accounts: usize, conns: usize) -> LoadArgs {
     let count = |n| NonZeroUsize::new(n).unwrap();
     LoadArgs {
-        rpc: String::new(),
+        rpc: vec![String::new()],
         workload,
         txs: count(txs),
         accounts: count(accounts),

@@ -1,0 +1,177 @@
+//! Authenticated TCP connections: to the committee, whose addresses the chain holds, and to the followers that the operator lists.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use alloy_primitives::B256;
+use commonware_cryptography::{
+    ChaCha20Poly1305,
+    ed25519::{PrivateKey, PublicKey},
+};
+use commonware_p2p::{
+    Address, Ingress,
+    authenticated::lookup::{self, Network as Lookup, Oracle, Receiver, Sender},
+};
+use commonware_runtime::{Quota, Supervisor as _, tokio::Context};
+use commonware_stream::{
+    cups::{self, Cups},
+    sake::{self, Sake},
+};
+use commonware_utils::{NZU32, NZUsize};
+
+use crate::{
+    committee::MAX_VALIDATORS,
+    engine::{Network, max_message_size},
+    peers::{Addressed, Resolve},
+    rules::Rules,
+};
+
+/// For a connection to come about.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// After which a silent connection is given up and made anew. A network that was cut loses what TCP sent meanwhile, and TCP
+/// waits ever longer before it tries again.
+pub(super) const SILENCE_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// How often a peer hears from us at least; well below [`SILENCE_TIMEOUT`].
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often one of the peers that are not connected is dialled.
+const DIAL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How far the clocks of two nodes may be apart when they connect.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
+
+/// How long a peer that broke the protocol is kept away.
+const BLOCK_DURATION: Duration = Duration::from_secs(60 * 60);
+
+/// Small messages that a peer may send a second, in each of three channels. The mailboxes have room for as many.
+const VOTES: Quota = Quota::per_second(NZU32!(2_048));
+
+/// Blocks, shards, and requests for them that a peer may send a second.
+const BULK: Quota = Quota::per_second(NZU32!(256));
+
+/// Messages with transactions that a peer may send a second.
+const TRANSACTIONS: Quota = Quota::per_second(NZU32!(128));
+
+/// Followers beside the committee.
+const MAX_FOLLOWERS: usize = 64;
+
+/// Nodes that follow, and where they are.
+pub(super) type Followers = Vec<(PublicKey, SocketAddr)>;
+
+type Peers = Addressed<Oracle<PublicKey>>;
+
+type Sending = Sender<PublicKey, Context>;
+
+type Receiving = Receiver<PublicKey>;
+
+/// An open network.
+pub(super) struct Opened {
+    /// What the engine needs.
+    pub(super) engine: Network<Peers, Oracle<PublicKey>, Sending, Receiving>,
+    /// Transactions on their way to leaders.
+    pub(super) transactions: (Sending, Receiving),
+}
+
+/// Begins to listen and to dial.
+pub(super) fn open(
+    context: &Context,
+    rules: &Rules,
+    key: PrivateKey,
+    listen: SocketAddr,
+    followers: Followers,
+) -> Opened {
+    let handshake = Cups::<_, ChaCha20Poly1305>::new(
+        Sake {
+            signer: key,
+            synchrony_bound: MAX_CLOCK_DIFFERENCE,
+            max_handshake_age: MAX_CLOCK_DIFFERENCE * 2,
+            version: sake::Version::V1,
+        },
+        cups::Version::V1,
+    );
+    let most = NZUsize!(MAX_VALIDATORS + MAX_FOLLOWERS);
+    let config = lookup::Config {
+        // Who a peer is says its key; validators of one machine, or behind one router, share an address.
+        allow_private_ips: true,
+        bypass_ip_check: true,
+        peer_connection_cooldown: Duration::from_secs(1),
+        allowed_handshake_rate_per_ip: Quota::per_second(NZU32!(32)),
+        handshake_timeout: CONNECT_TIMEOUT,
+        dial_timeout: CONNECT_TIMEOUT * 2,
+        ping_frequency: PING_INTERVAL,
+        dial_frequency: DIAL_INTERVAL,
+        block_duration: BLOCK_DURATION,
+        ..lookup::Config::recommended(
+            handshake,
+            &rules.namespace,
+            listen,
+            most,
+            max_message_size(rules),
+            NZUsize!(1_024),
+        )
+    };
+    let (mut network, oracle) = Lookup::new(context.child("network"), config);
+    // All nodes number the channels alike.
+    let votes = network.register(0, VOTES);
+    let certificates = network.register(1, VOTES);
+    let resolver = network.register(2, VOTES);
+    let backfill = network.register(3, BULK);
+    let blocks = network.register(4, BULK);
+    let transactions = network.register(5, TRANSACTIONS);
+    network.start();
+    let followers = followers.into_iter().map(|(key, address)| (key, Address::Symmetric(address))).collect();
+    let peers = Addressed { manager: oracle.clone(), followers, resolve: resolver_of_names() };
+    Opened { engine: Network { peers, blocker: oracle, votes, certificates, resolver, backfill, blocks }, transactions }
+}
+
+/// Reads `host:port`. Names are looked up whenever they are dialled.
+fn resolver_of_names() -> Resolve {
+    Arc::new(|text| {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Some(Address::Symmetric(address));
+        }
+        let (host, port) = text.rsplit_once(':')?;
+        let ingress = Ingress::Dns { host: host.try_into().ok()?, port: port.parse().ok()? };
+        // Where it connects from is not checked.
+        let egress = SocketAddr::from(([0, 0, 0, 0], 0));
+        Some(Address::Asymmetric { ingress, egress })
+    })
+}
+
+/// Whether the metrics of the network speak of a connection with a peer. (There is no other place that tells.)
+pub(super) fn is_connected(metrics: &str, key: B256) -> bool {
+    let label = format!("{key:x}");
+    let label = label.trim_start_matches("0x");
+    let mut lines = metrics.lines().filter(|line| line.contains("_connected{") && line.contains(label));
+    lines.any(|line| line.rsplit_once(' ').is_some_and(|(_, value)| value != "0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_names_are_read() {
+        let resolve = resolver_of_names();
+        assert_eq!(resolve("127.0.0.1:7"), Some(Address::Symmetric(SocketAddr::from(([127, 0, 0, 1], 7)))));
+        assert!(matches!(resolve("[::1]:7"), Some(Address::Symmetric(_))));
+        let Some(Address::Asymmetric { ingress: Ingress::Dns { port, .. }, .. }) = resolve("node.example.org:30303")
+        else {
+            panic!("a name is dialled by name");
+        };
+        assert_eq!(port, 30_303);
+        for bad in ["", "host", "host:", ":7x", "host:70000"] {
+            assert_eq!(resolve(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_known_by_its_metric() {
+        let key = B256::repeat_byte(0xab);
+        let text = |value| format!("network_tracker_connected{{peer=\"{}\"}} {value}\n", "ab".repeat(32));
+        assert!(is_connected(&text("1700000000000"), key));
+        assert!(!is_connected(&text("0"), key));
+        assert!(!is_connected(&text("1"), B256::repeat_byte(0xac)));
+    }
+}

@@ -1,6 +1,6 @@
 //! Proofs as they were once written: what believed them goes on to, whatever becomes of the code.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use alloy_primitives::U256;
 use braid_light::{Bundle, Fact, LightClient, Trust, ethereum::Outcome};

@@ -12,17 +12,20 @@ use std::{
 
 /// Folder of a crate, and the folders whose packages it may depend on. `rpc` reaches `exec` and `state` through what
 /// `chain` re-exports, so that there is one way in.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("crates/types", &[]),
     ("crates/exec", &["types"]),
     ("crates/state", &["types"]),
     ("crates/pool", &["types"]),
-    ("crates/chain", &["types", "exec", "state", "pool"]),
-    ("crates/rpc", &["types", "chain", "pool"]),
-    ("crates/bench", &["types", "exec", "state", "chain"]),
+    ("crates/signatures", &["types"]),
+    ("crates/chain", &["types", "exec", "state", "pool", "signatures"]),
+    ("crates/consensus", &["types", "chain", "pool"]),
     ("crates/light", &[]),
+    ("crates/rpc", &["types", "chain", "pool", "signatures"]),
     ("crates/model", &[]),
-    ("bin/braid", &["types", "exec", "state", "pool", "chain", "rpc", "bench", "consensus", "light"]),
+    ("crates/sim", &["types", "exec", "state", "pool", "chain", "consensus"]),
+    ("crates/bench", &["types", "exec", "state", "chain"]),
+    ("bin/braid", &["types", "exec", "state", "pool", "chain", "rpc", "bench", "consensus", "light", "signatures"]),
 ];
 
 /// Folders that are built or installed, not written.

@@ -145,13 +145,18 @@ impl<E: CryptoRng + Send + 'static, D: Digest> Reporter for Watcher<E, D> {
 
     fn report(&mut self, activity: Self::Activity) -> Feedback {
         let certified = match &activity {
-            Activity::Certification(notarization) => Some(notarization.view()),
-            Activity::Nullification(nullification) => Some(nullification.view()),
-            Activity::Finalization(finalization) => Some(finalization.view()),
+            Activity::Certification(notarization) => Some((notarization.epoch(), notarization.view())),
+            Activity::Nullification(nullification) => Some((nullification.epoch(), nullification.view())),
+            Activity::Finalization(finalization) => Some((finalization.epoch(), finalization.view())),
             _ => None,
         };
-        if let Some(view) = certified {
-            self.board.update(|status| status.view = status.view.max(view.get()));
+        if let Some((epoch, view)) = certified {
+            self.board.update(|status| {
+                // The engine of the epoch before may still speak.
+                if status.epoch == epoch.get() {
+                    status.view = status.view.max(view.get());
+                }
+            });
         }
         if let Some(fault) = self.find(&activity) {
             self.faults.report(fault);

@@ -75,7 +75,10 @@ impl Finality {
     ) {
         while let Some(update) = updates.recv().await {
             match update {
-                Update::Tip(_, height, _) => self.board.update(|status| status.tip = height.get()),
+                Update::Tip(_, height, _) => {
+                    self.pipeline.learn_tip(height.get());
+                    self.board.update(|status| status.tip = status.tip.max(height.get()));
+                }
                 Update::Block(block, acknowledgement) => {
                     if let Err(error) = self.commit(&clock, &block).await {
                         self.stop(block.inner().header.height, &error);

@@ -4,7 +4,13 @@
 //! parent's outcome, on another. Executions are queued oldest first, so a block's ancestors are done when its turn comes. What was
 //! checked is kept for a while by digest; a block is mostly asked for again when its children come and when it is final.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use alloy_primitives::B256;
 use braid_chain::{Durable, FaultKind, Ledger, LedgerError, ProposalLimits};
@@ -22,6 +28,10 @@ use crate::{
 /// Checked blocks that are kept, some seconds' worth.
 const MAX_RECENT_BLOCKS: usize = 32;
 
+/// Final blocks that may wait to be made durable before this node stops judging new ones. It would have to fetch and execute what
+/// lies between, and finality brings that anyway, in order.
+const MAX_BEHIND: Height = 32;
+
 /// Why a block got no further.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -31,7 +41,7 @@ pub(crate) enum Refusal {
     /// Another block is final at the height of one of its ancestors.
     #[error("its ancestor at height {0} is not the final block there")]
     Superseded(Height),
-    /// An ancestor could not be had, or the node is stopping: no verdict.
+    /// An ancestor could not be had, or the node is far behind or stopping: no verdict.
     #[error("its ancestors are not available")]
     Unavailable,
 }
@@ -43,6 +53,8 @@ pub(crate) struct Pipeline {
     checker: Worker,
     executor: Worker,
     recent: Mutex<BTreeMap<(Height, B256), Arc<OrderedBlock>>>,
+    /// The highest block known to be final.
+    tip: AtomicU64,
     stopper: Stopper,
 }
 
@@ -64,11 +76,23 @@ fn ordered<K: Dissemination>(header: &Header<K>, transactions: Vec<RecoveredTx>)
 
 impl Pipeline {
     pub(crate) fn new(ledger: Arc<Ledger>, lag: u64, checker: Worker, executor: Worker, stopper: Stopper) -> Self {
-        Self { ledger, lag, checker, executor, recent: Mutex::default(), stopper }
+        let tip = AtomicU64::new(ledger.durable().height);
+        Self { ledger, lag, checker, executor, recent: Mutex::default(), tip, stopper }
     }
 
     pub(crate) const fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+
+    /// Learns that a block is final, whose predecessors may be missing here.
+    pub(crate) fn learn_tip(&self, height: Height) {
+        // Ordering: a plain maximum.
+        self.tip.fetch_max(height, Ordering::Relaxed);
+    }
+
+    fn is_behind(&self) -> bool {
+        // Ordering: as above.
+        self.tip.load(Ordering::Relaxed) > self.ledger.durable().height + MAX_BEHIND
     }
 
     /// Sorts a failure: what a peer can cause is a refusal; anything else stops the node.
@@ -196,6 +220,9 @@ impl Pipeline {
         let mut blocks = Vec::new();
         let (mut height, mut digest) = (parent.0, ledger_digest(parent.0, parent.1));
         loop {
+            if self.is_behind() {
+                return Err(Refusal::Unavailable);
+            }
             if height <= floor {
                 // Read before the outcome: what is durable by then has one.
                 let durable = self.ledger.durable();

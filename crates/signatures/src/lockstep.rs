@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Signatures in a batch: enough to share inversions, few enough for the caches.
-pub(crate) const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 128;
 
 /// Bits of a window of u2's halves.
 const WIDTH: usize = 5;

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::{
-    BlockBody,
-    transaction::{Recovered, SignerRecoverable},
-};
+use alloy_consensus::{BlockBody, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawals;
 use alloy_rlp::Decodable;
+use braid_signatures::{AllowedS, recover_senders};
 use braid_types::{Block, RecoveredTx, Transaction};
 
 type RlpBlock = alloy_consensus::Block<Transaction>;
@@ -46,18 +44,22 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, DecodeError> {
     if RlpBlock::rlp_encoded_from_parts(&header, &body) != bytes {
         return Err(DecodeError::NotCanonical);
     }
-    let transactions = body.transactions.into_iter().enumerate();
-    let transactions =
-        transactions.map(|(index, transaction)| recover(index, transaction)).collect::<Result<_, _>>()?;
+    let transactions = recover(body.transactions)?;
     let withdrawals = body.withdrawals.map(Withdrawals::into_inner);
     Ok(Block { header, transactions, ommers: body.ommers, withdrawals })
 }
 
-/// The sender, by rules that hold at every fork: high `s` values, which Homestead forbids, are left to the chain's
+/// The senders, by rules that hold at every fork: high `s` values, which Homestead forbids, are left to the chain's
 /// own validation, as it knows the fork.
-fn recover(index: usize, transaction: Transaction) -> Result<RecoveredTx, DecodeError> {
-    let sender = transaction.recover_signer_unchecked().map_err(|_| DecodeError::Signature { index })?;
-    Ok(Arc::new(Recovered::new_unchecked(transaction, sender)))
+fn recover(transactions: Vec<Transaction>) -> Result<Vec<RecoveredTx>, DecodeError> {
+    let senders = recover_senders(&transactions.iter().collect::<Vec<_>>(), AllowedS::Any);
+    let pairs = transactions.into_iter().zip(senders).enumerate();
+    pairs
+        .map(|(index, (transaction, sender))| {
+            let sender = sender.map_err(|_| DecodeError::Signature { index })?;
+            Ok(Arc::new(Recovered::new_unchecked(transaction, sender)))
+        })
+        .collect()
 }
 
 /// Encodes a block, exactly as it was decoded.

@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     config::{
@@ -92,17 +92,21 @@ pub(crate) enum Action {
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, Error> {
     let args = with_command(args.into_iter().collect());
     let command = Cli::command();
-    let cli = Cli::from_arg_matches(&command.clone().try_get_matches_from(&args)?)?;
+    // What a node cannot do without may stand in its configuration file.
+    let lenient = command.clone().mut_subcommand(NodeSettings::COMMAND, |node| node.mut_args(|arg| arg.required(false)));
+    let matches = lenient.try_get_matches_from(&args)?;
+    if matches.subcommand_name() == Some(NodeSettings::COMMAND) {
+        let resolved = layers::resolve(&command, &args)?;
+        return Ok(print_config(&command, &resolved)?.unwrap_or_else(|| Action::Node(Box::new(resolved))));
+    }
+    let cli = Cli::from_arg_matches(&matches)?;
     match cli.command {
         Command::Dev(_) => {
             let resolved = layers::resolve(&command, &args)?;
             Ok(print_config(&command, &resolved)?.unwrap_or_else(|| Action::Dev(Box::new(resolved))))
         }
         Command::Transfer(command) => Ok(Action::Transfer(command)),
-        Command::Node(_) => {
-            let resolved = layers::resolve(&command, &args)?;
-            Ok(print_config(&command, &resolved)?.unwrap_or_else(|| Action::Node(Box::new(resolved))))
-        }
+        Command::Node(_) => Err(command.clone().error(ErrorKind::InvalidSubcommand, "a node has settings of its own")),
         Command::Localnet(args) => Ok(Action::Localnet(args)),
         Command::Keys(command) => Ok(Action::Keys(command)),
         Command::Db(command) => Ok(Action::Db(command)),

@@ -1,6 +1,6 @@
 //! Authenticated TCP connections: to the committee, whose addresses the chain holds, and to the followers that the operator lists.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
 use commonware_cryptography::{
@@ -45,16 +45,20 @@ const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 const BLOCK_DURATION: Duration = Duration::from_secs(60 * 60);
 
 /// Small messages that a peer may send a second, in each of three channels. The mailboxes have room for as many.
-const VOTES: Quota = Quota::per_second(NZU32!(2_048));
+const VOTES: Quota = Quota::per_second(NZU32!(512));
 
 /// Blocks, shards, and requests for them that a peer may send a second.
-const BULK: Quota = Quota::per_second(NZU32!(256));
+const BULK: Quota = Quota::per_second(NZU32!(64));
 
 /// Messages with transactions that a peer may send a second.
-const TRANSACTIONS: Quota = Quota::per_second(NZU32!(128));
+const TRANSACTIONS: Quota = Quota::per_second(NZU32!(64));
 
-/// Followers beside the committee.
-const MAX_FOLLOWERS: usize = 64;
+/// Nodes that may join while this one runs, beside as many validators as the genesis has. Every mailbox has room for all of
+/// them, so this times the quotas is memory.
+const MAX_NEWCOMERS: usize = 16;
+
+/// Epochs whose peers stay connected.
+const TRACKED_EPOCHS: NonZeroUsize = NZUsize!(2);
 
 /// Nodes that follow, and where they are.
 pub(super) type Followers = Vec<(PublicKey, SocketAddr)>;
@@ -90,7 +94,8 @@ pub(super) fn open(
         },
         cups::Version::V1,
     );
-    let most = NZUsize!(MAX_VALIDATORS + MAX_FOLLOWERS);
+    let most = MAX_VALIDATORS.min(2 * rules.committee.validators().len()) + followers.len() + MAX_NEWCOMERS;
+    let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
     let config = lookup::Config {
         // Who a peer is says its key; validators of one machine, or behind one router, share an address.
         allow_private_ips: true,
@@ -102,6 +107,7 @@ pub(super) fn open(
         ping_frequency: PING_INTERVAL,
         dial_frequency: DIAL_INTERVAL,
         block_duration: BLOCK_DURATION,
+        tracked_peer_sets: TRACKED_EPOCHS,
         ..lookup::Config::recommended(
             handshake,
             &rules.namespace,

@@ -280,7 +280,7 @@ mod tests {
         let keys = [create_identity(&dir.path().join("key"), "secret", Cost::Light).unwrap()];
         let [one, two] = ["one", "two"].map(|name| {
             let path = dir.path().join(name);
-            create_shares(&keys, &[path.clone()], "secret", Cost::Light).unwrap();
+            create_shares(&keys, std::slice::from_ref(&path), "secret", Cost::Light).unwrap();
             read_share(&path).unwrap()
         });
         let mixed = ShareFile { group_polynomial: two.group_polynomial, ..one };

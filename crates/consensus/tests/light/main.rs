@@ -2,7 +2,7 @@
 //!
 //! The client has its own codecs and its own verification; these tests are what keeps them the same.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod network;
 

@@ -117,7 +117,11 @@ fn routes(chain: Arc<Chain>, network: Arc<Network>, metrics: Metrics) -> Routes 
             None => HttpRoute::text(200, "ready\n"),
             Some(reason) => HttpRoute::text(503, format!("{reason}\n")),
         }),
-        "/metrics" => Some(server::metrics_page(format!("{}{}", metrics.render(), network.metrics()))),
+        "/metrics" => {
+            // First, for it brings the gauges up to date.
+            let runtime = network.metrics();
+            Some(server::metrics_page(format!("{}{runtime}", metrics.render())))
+        }
         _ => None,
     })
 }

@@ -93,7 +93,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
     let args = with_command(args.into_iter().collect());
     let command = Cli::command();
     // What a node cannot do without may stand in its configuration file.
-    let lenient = command.clone().mut_subcommand(NodeSettings::COMMAND, |node| node.mut_args(|arg| arg.required(false)));
+    let lenient =
+        command.clone().mut_subcommand(NodeSettings::COMMAND, |node| node.mut_args(|arg| arg.required(false)));
     let matches = lenient.try_get_matches_from(&args)?;
     if matches.subcommand_name() == Some(NodeSettings::COMMAND) {
         let resolved = layers::resolve(&command, &args)?;

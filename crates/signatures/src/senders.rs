@@ -62,7 +62,7 @@ mod tests {
     }
 
     fn legacy(nonce: u64) -> Transaction {
-        let transaction = TxLegacy { nonce, chain_id: (nonce % 2 == 0).then_some(9), ..TxLegacy::default() };
+        let transaction = TxLegacy { nonce, chain_id: nonce.is_multiple_of(2).then_some(9), ..TxLegacy::default() };
         let signature = sign(transaction.signature_hash(), nonce % 7);
         transaction.into_signed(signature).into()
     }

@@ -161,7 +161,7 @@ fn honest(seed: u64) -> Signed {
     let hash = keccak256(keccak256(seed.to_be_bytes()));
     let (id, bytes) = secp.sign_ecdsa_recoverable(Message::from_digest(hash.0), &key).serialize_compact();
     let number = |bytes: &[u8]| U256::from_be_slice(bytes);
-    Signed { hash, r: number(&bytes[..32]), s: number(&bytes[32..]), recovery_id: i32::from(id) as u8 }
+    Signed { hash, r: number(&bytes[..32]), s: number(&bytes[32..]), recovery_id: u8::try_from(i32::from(id)).unwrap() }
 }
 
 /// Honest signatures with a few others among them.

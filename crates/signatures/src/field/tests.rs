@@ -51,7 +51,7 @@ impl Vector for Checked {
 
     fn shl<const N: i32>(self) -> Self {
         Self(self.0.map(|word| {
-            assert!(word.leading_zeros() >= N as u32, "a bound does not hold");
+            assert!(word.leading_zeros() >= N.unsigned_abs(), "a bound does not hold");
             word << N
         }))
     }
@@ -92,7 +92,7 @@ impl Vector for Checked {
 }
 
 fn number(words: &Words) -> BigUint {
-    BigUint::from_slice(&words.iter().flat_map(|word| [*word as u32, (word >> 32) as u32]).collect::<Vec<_>>())
+    BigUint::from_bytes_le(words.map(u64::to_le_bytes).as_flattened())
 }
 
 fn prime() -> BigUint {

@@ -341,6 +341,3 @@ fn check_transaction(encoded: &[u8]) -> Result<(), String> {
         other => Err(format!("is for chain {other:?}")),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -430,6 +430,3 @@ impl Blob for MachineBlob {
         Handle::from_receiver(handle)
     }
 }
-
-#[cfg(test)]
-mod tests;

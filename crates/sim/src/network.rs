@@ -24,8 +24,9 @@ pub type Network = Oracle<PublicKey, deterministic::Context>;
 /// Where a validator's messages come in.
 pub type Inbox = simulated::Receiver<PublicKey>;
 
-/// Messages to a peer in a second: more than are ever sent, since quotas are not what is simulated.
-const QUOTA: Quota = Quota::per_second(NonZeroU32::new(1 << 20).unwrap());
+/// Messages to a peer in a second and channel. More than are ever sent, since quotas are not what is simulated; no more than that, since
+/// mailboxes are made for a second's worth from everybody.
+const QUOTA: Quota = Quota::per_second(NonZeroU32::new(512).unwrap());
 
 /// What a channel is for; its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -54,7 +54,10 @@ const PROVED_HEIGHTS: Height = 8;
 const ENDING: Duration = Duration::from_millis(5);
 
 /// Peer sets that the network remembers, one an epoch.
-const PEER_SETS: usize = 256;
+const PEER_SETS: usize = 4;
+
+/// Members of the largest committee, rounded up.
+const PEERS: usize = 8;
 
 /// Where chains are kept, if it is there: a file system in memory.
 const MEMORY: &str = "/dev/shm";
@@ -170,7 +173,7 @@ impl<'a> Simulation<'a> {
         let rules = Rules::new(&consensus, spec.chain_id, BlockRef { height: 0, hash }).map_err(broken)?;
         let config = simulated::Config {
             max_size: braid_consensus::engine::max_message_size(&rules),
-            max_peers_per_set: NZUsize!(16),
+            max_peers_per_set: NZUsize!(PEERS),
             disconnect_on_block: true,
             tracked_peer_sets: NZUsize!(PEER_SETS),
         };

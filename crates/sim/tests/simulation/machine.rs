@@ -1,6 +1,16 @@
-use commonware_runtime::Runner as _;
+//! Clocks, disks and power.
 
-use super::*;
+use std::{sync::Arc, time::Duration};
+
+use braid_sim::{
+    machine::{Hardware, MachineContext, Power, lose_power},
+    plan::Machine,
+    random::Random,
+};
+use commonware_runtime::{
+    Blob as _, Clock as _, ReadOptions, Runner as _, Spawner as _, Storage as _, Supervisor as _, WriteOptions,
+    deterministic,
+};
 
 const HALF_SYNC: Duration = Duration::from_millis(20);
 

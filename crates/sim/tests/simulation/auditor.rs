@@ -1,14 +1,18 @@
+//! The auditor: what it must notice, and what it must not.
+
 use std::{num::NonZeroUsize, sync::Arc};
 
 use braid_chain::{Chain, ChainOptions, Ledger};
 use braid_pool::PoolConfig;
-use braid_types::{OrderedBlock, RecoveredTx};
+use braid_types::{BlockRef, ExecutedBlock, OrderedBlock, RecoveredTx};
 use tempfile::TempDir;
 
-use alloy_primitives::U256;
-
-use super::*;
-use crate::{
+use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_primitives::{B256, Bytes, U256};
+use braid_chain::state::State;
+use braid_sim::{
+    auditor::{Auditor, OrderedView, Violation},
+    books::BookError,
     disk::store_options,
     plan::Plan,
     random::Random,
@@ -20,6 +24,7 @@ use crate::{
 struct Chains {
     ledger: Ledger,
     auditor: Auditor,
+    genesis: B256,
     _directory: TempDir,
 }
 
@@ -37,7 +42,7 @@ fn chains() -> Chains {
     let ledger = Ledger::new(Arc::new(Chain::open(options).unwrap())).unwrap();
     let beneficiaries = (0..4).map(|member| (fee_recipient(member), true)).collect();
     let auditor = Auditor::new(&genesis, ledger.durable().hash, EXECUTION_LAG, beneficiaries);
-    Chains { ledger, auditor, _directory: directory }
+    Chains { genesis: ledger.durable().hash, ledger, auditor, _directory: directory }
 }
 
 /// What clients send that is right in itself.
@@ -82,7 +87,7 @@ impl Chains {
             parent: B256::ZERO,
             timestamp_ms: 1,
             beneficiary: fee_recipient(1),
-            execution: BlockRef { height: 0, hash: self.auditor.chain[0].hash },
+            execution: BlockRef { height: 0, hash: self.genesis },
             transactions: transactions.iter().map(|it| it.encoded_2718().into()).collect(),
         }
     }
@@ -131,7 +136,7 @@ fn a_state_that_is_not_what_the_block_does_is_noticed() {
 
 #[test]
 fn members_must_have_the_same_blocks_in_order() {
-    let (mut one, mut other) = (chains(), chains());
+    let (mut one, other) = (chains(), chains());
     one.commit(0, &[]).unwrap();
     let (same, state) = other.next(Vec::new());
     one.auditor.on_commit(1, &same, &state, 0).unwrap();
@@ -165,7 +170,7 @@ fn what_was_committed_must_be_there_after_a_start() {
 #[test]
 fn a_block_that_was_interrupted_may_be_lost_or_not() {
     let mut chains = chains();
-    let genesis = chains.auditor.chain[0].hash;
+    let genesis = chains.genesis;
     let (block, state) = chains.next(Vec::new());
     chains.auditor.on_interrupted(0, &block, &state, 0).unwrap();
     chains.auditor.on_start(0, BlockRef { height: 0, hash: genesis }).unwrap();
@@ -188,7 +193,7 @@ fn honest_leaders_do_not_repeat_what_was_executed() {
     let sent = transactions(5);
     chains.commit(0, &sent).unwrap();
     chains.commit(0, &sent).unwrap();
-    let (first, genesis) = (chains.view(&sent), chains.auditor.chain[0].hash);
+    let (first, genesis) = (chains.view(&sent), chains.genesis);
     chains.auditor.on_ordered(&first).unwrap();
     let execution = BlockRef { height: 0, hash: genesis };
     let again = OrderedView { height: 2, digest: digest(2), parent: digest(1), timestamp_ms: 2, execution, ..first };

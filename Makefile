@@ -9,6 +9,8 @@ SHELL := bash
 
 # Tests are linked without LTO: every test program would pay for it. `make build` makes the optimised binary.
 TEST_ENV := CARGO_PROFILE_RELEASE_LTO=off CARGO_TERM_COLOR=never
+# Optimising the engine's generic actors takes minutes a program, and the tests mostly wait.
+TEST_FLAGS := --release --locked --config profile.release.package.braid-consensus.opt-level=0
 VENV := target/venv
 KILLS = 100
 ROUNDS ?= 5
@@ -30,7 +32,7 @@ test: lint deps test-rust test-binary check-artifacts run-bench run-e2e run-cras
 
 .PHONY: test-rust
 test-rust:
-	$(TEST_ENV) cargo test --release --locked --workspace
+	$(TEST_ENV) cargo test $(TEST_FLAGS) --workspace
 
 ## lint       rustfmt and clippy, warnings refused
 .PHONY: lint
@@ -67,7 +69,7 @@ run-network-short:
 
 .PHONY: test-binary
 test-binary:
-	$(TEST_ENV) cargo build --release --locked --bin braid
+	$(TEST_ENV) cargo build $(TEST_FLAGS) --bin braid
 
 .PHONY: run-e2e
 run-e2e:
@@ -80,7 +82,7 @@ run-crash:
 ## sim        whole networks, simulated: SEEDS=0..2000 of STEPS=48 each; a failure prints how to replay it
 .PHONY: sim
 sim:
-	$(TEST_ENV) cargo build --release --locked --package braid-sim
+	$(TEST_ENV) cargo build $(TEST_FLAGS) --package braid-sim
 	target/release/braid-sim run --seeds $(SEEDS) --steps $(STEPS)
 
 ## deps       what the tests need besides Rust, from npm and PyPI, as locked
@@ -131,7 +133,7 @@ bench-exec: deps-node
 # Short blocks of every workload: the results must be those of the plain loop.
 .PHONY: run-bench
 run-bench:
-	$(TEST_ENV) cargo build --release --locked --package braid-bench
+	$(TEST_ENV) cargo build $(TEST_FLAGS) --package braid-bench
 	target/release/braid-bench exec --workload all --threads 3 --transactions 300 --runs 2
 
 # Whether the benchmarks' byte code is what their sources compile to.

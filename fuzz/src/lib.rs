@@ -104,14 +104,18 @@ pub fn proof(bytes: &[u8]) {
     if let Ok(bundle) = serde_json::from_slice::<Bundle>(bytes)
         && let Ok(proved) = bundle.verify(&client)
     {
-        let known = |sample: &str| serde_json::from_str::<Bundle>(sample).is_ok_and(|known| known.finality == bundle.finality);
+        let known =
+            |sample: &str| serde_json::from_str::<Bundle>(sample).is_ok_and(|known| known.finality == bundle.finality);
         assert!(LIGHT[1..].iter().any(|sample| known(sample)), "nobody can make a certificate");
         assert_eq!(proved.header.number, proved.ordered.execution.height, "the header is the one committed to");
     }
     for dissemination in [Dissemination::Whole, Dissemination::Coded] {
         if let Ok(certified) = Certified::decode(bytes, dissemination) {
             assert!(!certified.headers().is_empty(), "a certificate is about a header");
-            assert!(client.finalized(bytes).is_err() || proofs().contains(&bytes.to_vec()), "nobody can make a certificate");
+            assert!(
+                client.finalized(bytes).is_err() || proofs().contains(&bytes.to_vec()),
+                "nobody can make a certificate"
+            );
         }
     }
 }
@@ -119,7 +123,8 @@ pub fn proof(bytes: &[u8]) {
 /// Proofs that are believed, for mutation: two files, and the encoded certificates in them.
 pub fn proofs() -> Vec<Vec<u8>> {
     let bundles = LIGHT[1..].iter().map(|sample| serde_json::from_str::<Bundle>(sample).expect("a proof"));
-    let encoded = bundles.flat_map(|bundle| bundle.epochs.into_iter().chain([bundle.finality])).map(|bytes| bytes.to_vec());
+    let encoded =
+        bundles.flat_map(|bundle| bundle.epochs.into_iter().chain([bundle.finality])).map(|bytes| bytes.to_vec());
     LIGHT[1..].iter().map(|sample| sample.as_bytes().to_vec()).chain(encoded).collect()
 }
 

@@ -46,7 +46,8 @@ const scratch = new Set();
 let nodeScratch;
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
-  for (const dir of scratch) rmSync(dir, { recursive: true, force: true });
+  // A process that was killed just now may still be writing.
+  for (const dir of scratch) rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 

@@ -79,7 +79,7 @@ fn contradictions_are_named() {
         (|it| it["executionLag"] = json!(0), "executionLag is 0, not between 1 and 16"),
         (|it| it["executionLag"] = json!(17), "executionLag is 17, not between 1 and 16"),
         (|it| it["epochLength"] = json!(3), "epochLength 3 is not above executionLag 3"),
-        (|it| it["validators"] = json!([]), "there are 0 validators, not between 1 and 1024"),
+        (|it| it["validators"] = json!([]), "there are 0 validators, not between 1 and 128"),
         (|it| it["dissemination"] = json!("coded"), "coded dissemination needs 4 validators, there are 1"),
         (|it| it["scheme"] = json!("bls12381-threshold"), "groupPolynomial is missing, which bls12381-threshold needs"),
         (|it| it["groupPolynomial"] = json!("0x01"), "groupPolynomial is given, but the scheme is ed25519"),

@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, io, time::Duration};
 
 use braid_rpc::{HttpRoute, RpcOptions, ServeError, ServerHandle};
-use eyre::eyre;
+use eyre::{Context, eyre};
 
 use crate::config::{Limits, Server};
 
 /// How long requests that are being worked on may keep a node from stopping.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// The options that settings ask for.
 pub(crate) fn rpc_options(server: &Server, limits: &Limits, namespaces: BTreeSet<String>) -> RpcOptions {
@@ -26,6 +26,17 @@ pub(crate) fn rpc_options(server: &Server, limits: &Limits, namespaces: BTreeSet
         max_filters: limits.rpc_max_filters,
         ..RpcOptions::default()
     }
+}
+
+/// Runs a node's life on a runtime of its own.
+///
+/// # Errors
+/// If there is no runtime, or what `life` says.
+pub(crate) fn run_until_stopped(life: impl Future<Output = eyre::Result<()>>) -> eyre::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().wrap_err("failed to start the runtime")?;
+    let result = runtime.block_on(life);
+    runtime.shutdown_timeout(GRACE);
+    result
 }
 
 /// Lets a server finish what it works on.

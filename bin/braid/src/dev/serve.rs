@@ -10,7 +10,7 @@ use eyre::{Context, eyre};
 use crate::{
     config::DevSettings,
     metrics::Metrics,
-    server::{self, GRACE},
+    server,
     signals::{KILLED, Signals},
 };
 
@@ -48,10 +48,7 @@ pub(crate) fn until_stopped(
     node: Node,
     on_started: impl FnOnce(SocketAddr),
 ) -> eyre::Result<()> {
-    let runtime = tokio::runtime::Runtime::new().wrap_err("failed to start the runtime")?;
-    let result = runtime.block_on(run(settings, node, on_started));
-    runtime.shutdown_timeout(GRACE);
-    result
+    server::run_until_stopped(run(settings, node, on_started))
 }
 
 async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketAddr)) -> eyre::Result<()> {

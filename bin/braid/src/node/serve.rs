@@ -11,7 +11,7 @@ use super::{inbox::Inbox, network::Network};
 use crate::{
     config::node::NodeSettings,
     metrics::Metrics,
-    server::{self, GRACE},
+    server,
     signals::{KILLED, Signals},
 };
 
@@ -37,10 +37,7 @@ pub(super) fn until_stopped(
     node: Node,
     on_started: impl FnOnce(SocketAddr),
 ) -> eyre::Result<()> {
-    let runtime = tokio::runtime::Runtime::new().wrap_err("failed to start the runtime")?;
-    let result = runtime.block_on(run(settings, node, on_started));
-    runtime.shutdown_timeout(GRACE);
-    result
+    server::run_until_stopped(run(settings, node, on_started))
 }
 
 async fn run(settings: &NodeSettings, node: Node, on_started: impl FnOnce(SocketAddr)) -> eyre::Result<()> {

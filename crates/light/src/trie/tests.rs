@@ -88,11 +88,13 @@ proptest! {
         }
     }
 
-    /// The same answers as the verifier that others use, also on proofs for other keys.
+    /// The same answers as the verifier that others use, also on proofs for other keys. A root whose node takes fewer than
+    /// 32 bytes it does not verify at all.
     #[test]
     fn as_alloy_says(trie in tries(), which: prop::sample::Index, key in hashed()) {
         let proved = some_key(&trie, which).unwrap_or_else(|| key.clone());
         let proof = trie.prove(&proved);
+        prop_assume!(proof.first().is_none_or(|root| root.len() >= B256::len_bytes()));
         for key in [&proved, &key] {
             // Nodes beyond the key are refused here and passed over there.
             let needed = match lookup(trie.root(), key, &proof) {

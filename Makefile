@@ -124,6 +124,11 @@ bench: build deps-node
 bench-validators: build deps-node
 	tests/bench/validators
 
+## bench-sync  a node that joins a chain of 100,000 blocks late, by state sync
+.PHONY: bench-sync
+bench-sync: build deps-node
+	tests/bench/state-sync --full
+
 ## bench-exec  the executor beside a plain loop over revm, on every workload; THREADS=2
 .PHONY: bench-exec
 bench-exec: deps-node

@@ -133,3 +133,26 @@ pub fn ordered_block(bytes: &[u8]) {
     braid_consensus::fuzz::block(bytes);
     braid_consensus::fuzz::certified(bytes);
 }
+
+/// What nodes ask each other for when one joins, and what they answer; and the chunks and manifests in it.
+pub fn state_sync(bytes: &[u8]) {
+    braid_consensus::fuzz::sync(bytes);
+    let chunk = || braid_state::codec::is_chunk(bytes);
+    assert_eq!(chunk(), chunk(), "decoding has one result");
+    let _ = braid_state::Manifest::decode(bytes);
+}
+
+/// Messages of state sync for mutation: every question, and answers with the certificates of [`proofs`] in them.
+pub fn sync_messages() -> Vec<Vec<u8>> {
+    let number = 7u64.to_be_bytes();
+    let tagged = |kind: u8, body: &[u8]| [&[kind][..], &number, body].concat();
+    let height = 5u64.to_be_bytes();
+    let questions = [vec![0], [&[1][..], &height].concat(), [&[2][..], &height].concat()];
+    let longer = [[&[3][..], &height, &[0; 4]].concat(), [&[4][..], &height, &[0x11; 64]].concat()];
+    let plain = [vec![0], [&[1, 1][..], &height, &[0, 0, 1, 0]].concat(), vec![4, 3, 1, 2, 3], vec![5, 2, 1, 2]];
+    let certified: Vec<_> = proofs().into_iter().filter(|proof| proof.first() != Some(&b'{')).collect();
+    let ends = certified.iter().map(|end| [&[3, 1][..], end].concat());
+    let evidence = certified.iter().map(|proof| [&[2][..], proof, proof].concat());
+    let asked = questions.into_iter().chain(longer).map(|question| tagged(0, &question));
+    asked.chain(plain.into_iter().chain(ends).chain(evidence).map(|answer| tagged(1, &answer))).collect()
+}

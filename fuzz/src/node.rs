@@ -9,7 +9,9 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use braid_chain::{
-    Chain, ChainOptions, Clock, Mining, Sequencer, SequencerOptions, genesis::system_contracts, state::StoreOptions,
+    Chain, ChainOptions, Clock, Mining, Sequencer, SequencerOptions, Snapshot,
+    genesis::system_contracts,
+    state::{Cursor, StoreOptions},
 };
 use braid_pool::PoolConfig;
 use braid_rpc::{DevAccounts, RpcContext, RpcOptions, method::Module, server};
@@ -33,6 +35,7 @@ pub struct Node {
     module: Module,
     runtime: tokio::runtime::Runtime,
     raw_transactions: Vec<Vec<u8>>,
+    chain: Arc<Chain>,
     // Dropped last: the chain's files are in it.
     directory: tempfile::TempDir,
 }
@@ -61,10 +64,11 @@ impl Node {
         let sequencer = Sequencer::start(Arc::clone(&chain), sequencing, Arc::clone(&clock)).expect("a sequencer");
         let sequencer = Arc::new(sequencer);
         let accounts = DevAccounts::new(vec![signer()]);
-        let context = RpcContext::new(chain, Some(Arc::clone(&sequencer)), RpcOptions::default(), accounts, clock);
+        let context =
+            RpcContext::new(Arc::clone(&chain), Some(Arc::clone(&sequencer)), RpcOptions::default(), accounts, clock);
         let module = server::methods(&context).expect("methods with different names");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
-        let mut node = Self { module, runtime, raw_transactions: Vec::new(), directory };
+        let mut node = Self { module, runtime, raw_transactions: Vec::new(), chain, directory };
         for nonce in 0..BLOCKS {
             let raw = raw_transaction(nonce);
             node.call("eth_sendRawTransaction", &json!([Bytes::from(raw.clone())]));
@@ -72,6 +76,16 @@ impl Node {
             sequencer.mine(1, None).expect("a block");
         }
         node
+    }
+
+    /// The manifest of a snapshot of the chain, and its first chunk.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn snapshot(&self) -> Vec<Vec<u8>> {
+        let snapshot = Snapshot::take(&self.chain, BLOCKS).expect("a snapshot");
+        let (chunk, _) = snapshot.chunk(Cursor::default()).expect("a chunk");
+        vec![snapshot.manifest().to_vec(), chunk]
     }
 
     /// Answers a request, which may be any text. An internal error is a broken promise: no request may cause one.

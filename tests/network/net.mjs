@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -91,12 +91,19 @@ export class Node {
     for (;;) {
       if (!this.isRunning) throw new Error(`${this.name} ended with ${this.child?.exitCode ?? this.child?.signalCode}\n${this.#output}`);
       try {
-        return await this.rpc('eth_chainId');
+        const chain = await this.rpc('eth_chainId');
+        if (!(await this.isJoining())) return chain;
       } catch (error) {
         if (Date.now() > deadline) throw new Error(`${this.name} is not ready after ${READY_TIMEOUT_MS} ms: ${error.message}\n${this.#output}`);
       }
       await sleep(50);
     }
+  }
+
+  /** Whether it still looks for a state to begin with; it serves its clients anew afterwards. */
+  async isJoining() {
+    const response = await fetch(`${this.url}/ready`);
+    return /^(looking for a snapshot|fetching the state)/.test(await response.text());
   }
 
   /** SIGKILL, which nobody can prepare for. */
@@ -152,15 +159,15 @@ export class Node {
   }
 }
 
-/** Writes a network and returns its nodes, none of them running. */
-export async function writeNetwork({ validators = 4, followers = 0, args = [], keep = false } = {}) {
-  const dir = join(temporaryDirectory({ keep }), 'net');
+/** Writes a network and returns its nodes, none of them running. `settings` go into the configuration of each. */
+export async function writeNetwork({ validators = 4, followers = 0, args = [], settings = {}, keep = false, dir = join(temporaryDirectory({ keep }), 'net') } = {}) {
   const port = await freePorts(validators + followers);
   const counts = ['--validators', String(validators), '--followers', String(followers)];
   const printed = await braid(['localnet', '--write-only', '--dir', dir, '--port', String(port), ...counts, ...args]);
   const commands = printed.split('\n');
   const nodes = commands.map((line, i) => {
     const config = line.split(' --config ')[1];
+    for (const [name, value] of Object.entries(settings)) appendFileSync(config, `${name} = ${JSON.stringify(value)}\n`);
     return new Node({ name: dirname(config).split('/').at(-1), config, url: `http://127.0.0.1:${port + i}` });
   });
   return { dir, port, nodes, validators: nodes.slice(0, validators), followers: nodes.slice(validators) };

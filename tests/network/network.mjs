@@ -1,6 +1,6 @@
 // A network of validators as real processes on loopback, under load, through what operators fear: SIGKILL of one node and of
-// the leader, a disk that is gone, restarts one after the other, and a node that joins late. In the end every node has the same
-// blocks and state roots, and every payment has been made exactly once.
+// the leader, a disk that is gone, restarts one after the other, and nodes that join late, by every block and by the state. In the end
+// every node has the same blocks and state roots, and every payment has been made exactly once.
 //
 //   node tests/network/network.mjs [--short] [--scheme ed25519|bls12381-threshold] [--dissemination whole|coded]
 //                                  [--seed N] [--rounds N] [--keep]
@@ -31,9 +31,13 @@ const flags = ['--scheme', values.scheme, '--dissemination', values.disseminatio
 const PROGRESS = values.short ? 5 : 20;
 
 console.log(`seed ${seed}; replay: node tests/network/network.mjs --seed ${seed} --rounds ${rounds} ${flags.join(' ')}`);
-const net = await writeNetwork({ followers: 1, args: flags, keep: values.keep });
+/** Blocks between snapshots: even a short run has some. */
+const SNAPSHOT_INTERVAL = 16;
+const net = await writeNetwork({ followers: 2, args: flags, settings: { 'snapshot-interval': SNAPSHOT_INTERVAL }, keep: values.keep });
 const { validators } = net;
-const [follower] = net.followers;
+/** One executes every block; the other begins with the state. */
+const [follower, late] = net.followers;
+const complete = [...validators, follower];
 let passed = 0;
 let load;
 
@@ -55,11 +59,28 @@ async function leader() {
   }
 }
 
+const hex = (number) => `0x${number.toString(16)}`;
+
+/** The lowest block above the genesis that a node has; it says of those below that they are not there. */
+async function begins(node) {
+  let [absent, there] = [0, await node.height()];
+  while (there - absent > 1) {
+    const middle = Math.floor((absent + there) / 2);
+    const found = await node.rpc('eth_getBlockByNumber', hex(middle), false).catch((error) => {
+      assert.match(error.message, /Pruned history unavailable/);
+      return null;
+    });
+    if (found) there = middle;
+    else absent = middle;
+  }
+  return there;
+}
+
 const scenarios = {
   async 'four validators begin'() {
     await Promise.all(validators.map((node) => node.start()));
     await progress(validators);
-    load = new Load(net.nodes, seed);
+    load = new Load(complete, seed);
   },
   async 'SIGKILL of one: three go on, it comes back'() {
     const victim = random.pick(validators);
@@ -127,11 +148,33 @@ const once = {
     const status = await follower.status();
     assert.equal(status.role, 'follower');
   },
+  async 'another one begins with the state, killed on its way'() {
+    // Somewhere between its first question and its first block.
+    for (let attempt = 0; attempt < (values.short ? 2 : 8); attempt++) {
+      late.launch({ BRAID_SYNC: 'state' });
+      await sleep(random.between(100, 2_500));
+      await late.kill();
+    }
+    await late.start({ BRAID_SYNC: 'state' });
+    await late.reach(await validators[0].height());
+    await progress([...validators, late]);
+    const first = await begins(late);
+    assert.ok(first > 1, 'it has executed every block');
+    assert.ok((await late.rpc('braid_getCertificate', hex(first + 1))).certificate);
+    await agree([validators[0], late], first);
+    await late.kill();
+    await progress(validators);
+    await late.start();
+    await progress([...validators, late]);
+    assert.equal(await begins(late), first, 'a restart begins where it began');
+    assert.equal(await late.rpc('eth_syncing'), false);
+  },
   async 'every node agrees on every block and payment'() {
     const paid = await load.stop();
     assert.ok(paid > 0, 'the load was real');
     await progress(net.nodes);
-    const height = await agree(net.nodes);
+    const height = await agree(complete);
+    await agree([validators[0], late], await begins(late));
     for (const node of net.nodes) await load.verify(node);
     console.log(`  ${paid} payments, ${height} blocks, ${net.nodes.length} nodes`);
   },

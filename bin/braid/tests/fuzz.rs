@@ -118,6 +118,13 @@ fn ordered_blocks_and_certificates() {
 }
 
 #[test]
+fn state_sync() {
+    let messages = targets::sync_messages();
+    run(&messages, 5_000, targets::state_sync);
+    run(&Node::start().snapshot(), 10_000, targets::state_sync);
+}
+
+#[test]
 fn genesis_files() {
     let genesis = serde_json::to_vec(&targets::node::genesis()).unwrap();
     let small = br#"{"config":{"chainId":1,"homesteadBlock":0,"londonBlock":5,"shanghaiTime":9},"difficulty":"0x1",

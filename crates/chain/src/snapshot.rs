@@ -164,6 +164,11 @@ impl SnapshotImport {
         self.import.next()
     }
 
+    /// The header of the block whose state it is.
+    pub const fn header(&self) -> &Header {
+        &self.manifest.head.block.header
+    }
+
     /// Adds the next chunk.
     ///
     /// # Errors

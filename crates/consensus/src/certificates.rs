@@ -20,6 +20,9 @@ use rand_core::CryptoRng;
 
 use crate::{
     block::{Block, Dissemination, Header},
+    ends::Ends,
+    engine::Runtime,
+    rules::Rules,
     scheme::{CertificateBounds, Scheme},
 };
 
@@ -87,12 +90,13 @@ impl fmt::Debug for Certificates {
 }
 
 impl Certificates {
-    pub(crate) fn new<V, K>(marshal: Mailbox<Scheme, V>) -> Self
+    pub(crate) fn new<E, K, V>(marshal: Mailbox<Scheme, V>, ends: Ends<E, K>, rules: Arc<Rules>) -> Self
     where
+        E: Runtime,
         K: Dissemination,
         V: Variant<ApplicationBlock = Block<K>, Commitment = K::Commitment>,
     {
-        Self(Arc::new(Source { marshal, marker: std::marker::PhantomData::<fn() -> K> }))
+        Self(Arc::new(Source { marshal, ends, rules }))
     }
 
     /// The encoded [`Certified`] header at `height`. `None` if it is not final here yet, or no longer kept.
@@ -106,30 +110,56 @@ impl Certificates {
     }
 }
 
-struct Source<V: Variant, K> {
-    marshal: Mailbox<Scheme, V>,
-    marker: std::marker::PhantomData<fn() -> K>,
-}
-
-impl<K, V> Find for Source<V, K>
+/// The header at `height` and those above it up to one with a certificate, which marshal has. `None` if one is missing.
+pub(crate) async fn find_certified<K, V>(marshal: &Mailbox<Scheme, V>, height: u64) -> Option<Certified<K>>
 where
     K: Dissemination,
     V: Variant<ApplicationBlock = Block<K>, Commitment = K::Commitment>,
 {
+    let mut headers = Vec::new();
+    for height in height..height.checked_add(MAX_CERTIFIED_HEADERS as u64)? {
+        let block = V::into_shared(marshal.get_block(Height::new(height)).await?);
+        let digest = block.digest();
+        headers.push(block.inner().header.clone());
+        let found = marshal.get_finalization(Height::new(height)).await;
+        if let Some(finalization) = found.filter(|found| K::block_of(found.proposal.payload) == digest) {
+            return Some(Certified { headers, finalization });
+        }
+    }
+    None
+}
+
+struct Source<E: Runtime, K: Dissemination, V: Variant> {
+    marshal: Mailbox<Scheme, V>,
+    ends: Ends<E, K>,
+    rules: Arc<Rules>,
+}
+
+impl<E: Runtime, K: Dissemination, V: Variant> Clone for Source<E, K, V> {
+    fn clone(&self) -> Self {
+        Self { marshal: self.marshal.clone(), ends: self.ends.clone(), rules: Arc::clone(&self.rules) }
+    }
+}
+
+impl<E, K, V> Find for Source<E, K, V>
+where
+    E: Runtime,
+    K: Dissemination,
+    V: Variant<ApplicationBlock = Block<K>, Commitment = K::Commitment>,
+{
     fn find(&self, height: u64) -> BoxFuture<'static, Option<Bytes>> {
-        let marshal = self.marshal.clone();
+        let Self { marshal, ends, rules } = self.clone();
         async move {
-            let mut headers = Vec::new();
-            for height in height..height.checked_add(MAX_CERTIFIED_HEADERS as u64)? {
-                let block = V::into_shared(marshal.get_block(Height::new(height)).await?);
-                let digest = block.digest();
-                headers.push(block.inner().header.clone());
-                let found = marshal.get_finalization(Height::new(height)).await;
-                if let Some(finalization) = found.filter(|found| K::block_of(found.proposal.payload) == digest) {
-                    return Some(Certified { headers, finalization }.encode());
-                }
+            if let Some(certified) = find_certified(&marshal, height).await {
+                return Some(certified.encode());
             }
-            None
+            // Blocks from before a snapshot are not here; the ends of epochs are, for those who follow committees.
+            if !rules.is_last(height) {
+                return None;
+            }
+            let end = ends.get(rules.epoch_of(height)).await;
+            let end = end.inspect_err(|error| tracing::error!(%error, height, "cannot read the end of an epoch"));
+            end.ok().flatten().map(|end| end.encode())
         }
         .boxed()
     }

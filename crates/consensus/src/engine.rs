@@ -1,9 +1,9 @@
 //! One node of the network, validator or follower, put together.
 //!
 //! ```text
-//!            votes, certificates, resolver                 blocks        backfill
-//!                       │                                    │              │
-//!   orchestrator ── simplex (one an epoch) ── application ── marshal ───────┘
+//!            votes, certificates, resolver                 blocks        backfill       sync
+//!                       │                                    │              │             │
+//!   orchestrator ── simplex (one an epoch) ── application ── marshal ───────┘       snapshots
 //!                       │                          │            │ final blocks, in order
 //!                    watcher ── faults         pipeline ◄── finality
 //!                                                  │
@@ -48,6 +48,7 @@ use commonware_runtime::{
 };
 use commonware_storage::{
     archive::{self, Archive as _, Identifier, prunable},
+    metadata,
     translator::EightCap,
 };
 use commonware_utils::{
@@ -59,11 +60,13 @@ use rand_core::CryptoRng;
 use braid_types::ordered::{Dissemination as Chosen, GENESIS_DIGEST};
 
 use crate::{
+    anchor,
     application::{Application, Pace, Shared},
     block::{Block, Coded, Coding, Digest, Dissemination, GENESIS_CODING, Whole},
-    certificates::Certificates,
+    certificates::{Certificates, Certified},
     committee::{Change, MAX_VALIDATORS, MIN_VALIDATORS},
     committees::Committees,
+    ends::{Ends, EndsError},
     epochs::{Channels, JOURNAL_BUFFER, MAILBOX_SIZE, Orchestrator, Timeouts, VIEW_RETENTION},
     faults::{Fault, Faults, Watcher},
     finality::{Finality, Finalized},
@@ -73,6 +76,7 @@ use crate::{
     scheme::{GroupShare, Scheme},
     status::{Board, Status},
     stop::{StopReason, Stopper},
+    sync::{self, Server, Sources},
     worker::Worker,
 };
 
@@ -111,6 +115,8 @@ pub struct Settings {
     pub vote: Option<Change>,
     /// Prefix of its storage partitions, unique in the runtime's storage.
     pub partition: String,
+    /// Blocks from a snapshot that is taken for others to the next; zero: none are taken.
+    pub snapshot_interval: u64,
 }
 
 /// The network as a node sees it. All nodes must number the channels alike.
@@ -130,6 +136,8 @@ pub struct Network<P, B, S, R> {
     pub backfill: (S, R),
     /// Proposed blocks, or their shards.
     pub blocks: (S, R),
+    /// Questions about state by those who join, and answers.
+    pub sync: (S, R),
 }
 
 /// A running node.
@@ -197,6 +205,12 @@ pub enum StartError {
         /// Why.
         reason: archive::Error,
     },
+    /// Where the chain begins cannot be read.
+    #[error("failed to read where the chain begins")]
+    Anchor(#[source] metadata::Error),
+    /// The ends of epochs cannot be read.
+    #[error("failed to read the ends of epochs")]
+    Ends(#[source] EndsError),
     /// The ledger cannot be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -216,7 +230,7 @@ pub fn max_message_size(rules: &Rules) -> u32 {
             marshal::max_payload_size::<ShardVariant, Scheme>(members, &limits),
         ),
     };
-    commonware_p2p::max_message_size(&[prefixed(votes), blocks])
+    commonware_p2p::max_message_size(&[prefixed(votes), blocks, sync::message::MAX_MESSAGE_BYTES])
 }
 
 type WholeVariant = Standard<Block<Whole>>;
@@ -315,7 +329,7 @@ where
     let block = Block::<Whole>::genesis(parts.rules.committee.clone(), parts.rules.genesis);
     let digest = block.header.digest();
     let genesis = Digested::precomputed(block, digest);
-    let Network { peers, blocker, votes, certificates, resolver, backfill, blocks } = network;
+    let Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync } = network;
     let (engine, buffer) = buffered::Engine::<_, PublicKey, Block<Whole>, _, _>::new(
         context.child("broadcast"),
         buffered::Config {
@@ -332,7 +346,7 @@ where
     let application = parts.application(&settings);
     let epocher = parts.rules.epocher();
     let wrapping = context.child("deferred");
-    let network = Joined { peers, blocker, channels: Channels { votes, certificates, resolver }, backfill };
+    let network = Joined { peers, blocker, channels: Channels { votes, certificates, resolver }, backfill, sync };
     run::<E, Whole, WholeVariant, _, _, _, _, _, _, _>(
         context,
         settings,
@@ -368,7 +382,7 @@ where
     let commitment = Commitment::from((digest, digest, hashed, GENESIS_CODING));
     let genesis =
         Arc::new(CodedBlock::<_, Coding, Blake3>::precomputed(Digested::precomputed(block, digest), commitment));
-    let Network { peers, blocker, votes, certificates, resolver, backfill, blocks } = network;
+    let Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync } = network;
     let (engine, buffer) = shards::Engine::new(
         context.child("shards"),
         shards::Config {
@@ -386,7 +400,7 @@ where
     let config = (parts.application(&settings), buffer.clone(), parts.committees.clone(), strategy.clone());
     let epocher = parts.rules.epocher();
     let wrapping = context.child("marshaled");
-    let network = Joined { peers, blocker, channels: Channels { votes, certificates, resolver }, backfill };
+    let network = Joined { peers, blocker, channels: Channels { votes, certificates, resolver }, backfill, sync };
     run::<E, Coded, ShardVariant, _, _, _, _, _, _, _>(
         context,
         settings,
@@ -411,6 +425,7 @@ struct Joined<P, B, S, R> {
     blocker: B,
     channels: Channels<S, R>,
     backfill: (S, R),
+    sync: (S, R),
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of a node, each of its own type")]
@@ -460,7 +475,14 @@ where
         },
         network.backfill,
     );
-    learn_committees::<_, K, V>(&rules, &committees, pipeline.ledger().durable().height, &blocks).await?;
+    let ends = Ends::open(&context, prefix, &page_cache).await?;
+    let ledger = Arc::clone(pipeline.ledger());
+    let durable = ledger.durable().height;
+    learn_committees::<_, K, V>(&rules, &committees, durable, &blocks, &ends).await?;
+    let anchor = anchor::read::<E, K>(&context, prefix).await.map_err(StartError::Anchor)?;
+    let anchor = anchor.filter(|anchor| height_of(anchor) <= durable);
+    let begins = anchor.as_ref().map_or(0, height_of);
+    let root = V::commitment(&genesis);
     let (marshal, mailbox, floor) = Marshal::<_, V, _, _, _, _, _>::init(
         context.child("marshal"),
         finalizations,
@@ -468,7 +490,7 @@ where
         marshal::Config {
             provider: committees.clone(),
             epocher: rules.epocher(),
-            start: Start::Genesis(genesis),
+            start: anchor.map_or(Start::Genesis(genesis), |anchor| Start::Floor(anchor.finalization)),
             partition_prefix: format!("{prefix}-marshal"),
             mailbox_size: MAILBOX_SIZE,
             view_retention: VIEW_RETENTION,
@@ -486,7 +508,8 @@ where
     .await;
     let (finalized, updates) = Finalized::new();
     let (boundaries, passed) = mpsc::unbounded_channel();
-    let epoch = floor.processed().map_or(Epoch::zero(), |processed| rules.epoch_of(processed.height().get() + 1));
+    let next = floor.processed().map_or(0, |processed| processed.height().get() + 1);
+    let epoch = rules.epoch_of(next.max(begins));
     let finality = Finality {
         rules: Arc::clone(&rules),
         pipeline,
@@ -497,7 +520,15 @@ where
     };
     let finality = context.child("finality").spawn(move |clock| finality.run(clock, updates));
     let marshal = marshal.start(finalized, buffer, resolver);
-    let certificates = Certificates::new::<V, K>(mailbox.clone());
+    let certificates = Certificates::new::<E, K, V>(mailbox.clone(), ends.clone(), Arc::clone(&rules));
+    let sources = Sources {
+        ledger,
+        marshal: mailbox.clone(),
+        ends: ends.clone(),
+        lag: rules.execution_lag,
+        interval: settings.snapshot_interval,
+    };
+    let serving = Server::start(context.child("sync"), sources, status.clone(), network.sync);
     let orchestrator = Orchestrator {
         context: context.child("epochs"),
         rules,
@@ -513,13 +544,20 @@ where
         page_cache,
         board,
         stopper,
+        ends,
+        root,
     };
     let epochs = context.child("orchestrator").spawn(move |_| orchestrator.run(epoch, network.channels, passed));
-    let tasks = Tasks(vec![epochs, finality, marshal, broadcast]);
+    let tasks = Tasks([epochs, finality, marshal, broadcast].into_iter().chain(serving).collect());
     Ok(Node { status, faults: reported, certificates, committees, stopped, _tasks: tasks })
 }
 
-async fn archive<E, V>(
+/// Height of the block that a chain begins with.
+fn height_of<K: Dissemination>(anchor: &Certified<K>) -> u64 {
+    anchor.headers.first().map_or(0, |header| header.height)
+}
+
+pub(crate) async fn archive<E, V>(
     context: &E,
     prefix: &str,
     what: &'static str,
@@ -547,13 +585,14 @@ where
     opened.map_err(|reason| StartError::Archive { what, reason })
 }
 
-/// Learns the committees of the epochs that marshal may still work on, from the blocks that carry them: from a little below the newest
-/// durable block (an acknowledgement may have got lost) on.
+/// Learns the committees of the epochs that marshal may still work on, from the ends of epochs and the blocks that carry them: from a
+/// little below the newest durable block (an acknowledgement may have got lost) on.
 async fn learn_committees<E, K, V>(
     rules: &Rules,
     committees: &Committees,
     durable: u64,
     blocks: &prunable::Archive<EightCap, E, Digest, V::StoredBlock>,
+    ends: &Ends<E, K>,
 ) -> Result<(), StartError>
 where
     E: Runtime,
@@ -563,7 +602,13 @@ where
     let oldest = rules.epoch_of(durable.saturating_sub(2 * MAX_PENDING_BLOCKS.get() as u64));
     let newest = rules.epoch_of(durable + 1);
     for epoch in oldest.get().max(1)..=newest.get() {
-        let height = rules.last_of(Epoch::new(epoch - 1));
+        let before = Epoch::new(epoch - 1);
+        let end = ends.get(before).await.map_err(StartError::Ends)?;
+        if let Some(committee) = end.and_then(|end| end.headers.last()?.next.clone()) {
+            committees.insert(Epoch::new(epoch), committee);
+            continue;
+        }
+        let height = rules.last_of(before);
         let stored = blocks.get(Identifier::Index(height)).await;
         let stored = stored.map_err(|reason| StartError::Archive { what: "blocks", reason })?;
         let Some(stored) = stored else { continue };

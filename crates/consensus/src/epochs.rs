@@ -35,7 +35,9 @@ use commonware_utils::{Acknowledgement as _, NZDuration, NZUsize, channel::mpsc,
 
 use crate::{
     block::{Block, Dissemination},
+    certificates::find_certified,
     committees::Committees,
+    ends::Ends,
     engine::Runtime,
     finality::Boundary,
     peers::Peers,
@@ -94,7 +96,7 @@ pub(crate) const JOURNAL_BUFFER: NonZeroUsize = NZUsize!(1 << 20);
 pub(crate) const VIEW_RETENTION: ViewDelta = ViewDelta::new(32);
 
 /// What starting and running engines needs.
-pub(crate) struct Orchestrator<E, V: Variant, P, B, A, W, T> {
+pub(crate) struct Orchestrator<E: Runtime, K: Dissemination, V: Variant, P, B, A, W, T> {
     pub(crate) context: E,
     pub(crate) rules: Arc<Rules>,
     pub(crate) committees: Committees,
@@ -109,6 +111,9 @@ pub(crate) struct Orchestrator<E, V: Variant, P, B, A, W, T> {
     pub(crate) page_cache: CacheRef,
     pub(crate) board: Board,
     pub(crate) stopper: Stopper,
+    pub(crate) ends: Ends<E, K>,
+    /// What the genesis block is named by.
+    pub(crate) root: K::Commitment,
 }
 
 /// The three channels that simplex talks over.
@@ -140,7 +145,7 @@ impl Drop for Running {
     }
 }
 
-impl<E, K, V, P, B, A, W, T> Orchestrator<E, V, P, B, A, W, T>
+impl<E, K, V, P, B, A, W, T> Orchestrator<E, K, V, P, B, A, W, T>
 where
     E: Runtime,
     K: Dissemination,
@@ -178,6 +183,9 @@ where
                 break;
             },
             Some(boundary) = boundaries.recv() else break => {
+                if !self.keep_end(boundary.epoch).await {
+                    break;
+                }
                 if boundary.epoch > running.epoch {
                     let Some(next) = self.enter(boundary.epoch, &mut muxed).await else {
                         self.stopper.stop(StopReason::Part("the next epoch's engine"));
@@ -216,8 +224,7 @@ where
 
     /// Starts an epoch's engine. `None` if its first parent or its committee is not known, or a channel is closed.
     async fn enter<S: Sender<PublicKey = PublicKey>>(&mut self, epoch: Epoch, muxed: &mut Muxed<S>) -> Option<Running> {
-        let root = epoch.previous().map_or(0, |previous| self.rules.last_of(previous));
-        let parent = self.marshal.get_block(Height::new(root)).await?;
+        let parent = self.parent_of(epoch).await?;
         let committee = self.committees.committee(epoch)?;
         let scheme = self.committees.scheme(epoch)?;
         let before = epoch.previous().and_then(|epoch| self.committees.committee(epoch));
@@ -226,7 +233,7 @@ where
         let certificates = muxed.certificates.register(epoch.get()).await.ok()?;
         let resolver = muxed.resolver.register(epoch.get()).await.ok()?;
         let is_validator = scheme.me().is_some_and(|membership| membership.signer().is_some());
-        let floor = Floor::Genesis(V::commitment(&parent));
+        let floor = Floor::Genesis(parent);
         let context = self.context.child("simplex").with_attribute("epoch", epoch);
         let config = self.config(epoch, scheme.as_ref().clone(), floor);
         let engine = simplex::Engine::new(context, config).start(votes, certificates, resolver);
@@ -239,6 +246,33 @@ where
         self.forget(epoch).await;
         tracing::info!(%epoch, validators = committee.validators().len(), is_validator, "epoch begins");
         Some(Running { epoch, engine })
+    }
+
+    /// What the last block before an epoch is named by.
+    async fn parent_of(&mut self, epoch: Epoch) -> Option<K::Commitment> {
+        let Some(before) = epoch.previous() else { return Some(self.root) };
+        if let Some(block) = self.marshal.get_block(Height::new(self.rules.last_of(before))).await {
+            return Some(V::commitment(&block));
+        }
+        // It lies before the snapshot that this chain begins with.
+        let end = self.ends.get(before).await;
+        let end = end.inspect_err(|error| tracing::error!(%error, %before, "cannot read the end of an epoch"));
+        end.ok().flatten().map(|end| end.finalization.proposal.payload)
+    }
+
+    /// Writes down the end of the epoch before `epoch`, for those who come after. Stops the node if that fails.
+    async fn keep_end(&mut self, epoch: Epoch) -> bool {
+        let Some(before) = epoch.previous() else { return true };
+        let Some(end) = find_certified::<K, V>(&self.marshal, self.rules.last_of(before)).await else {
+            // It was kept long ago: the boundary comes again, and marshal has forgotten its block.
+            return true;
+        };
+        let kept = self.ends.put(before, &end).await;
+        if let Err(error) = &kept {
+            tracing::error!(%error, %before, "cannot keep the end of an epoch");
+            self.stopper.stop(StopReason::Part("the archive of ends of epochs"));
+        }
+        kept.is_ok()
     }
 
     fn partition_of(&self, epoch: Epoch) -> String {

@@ -118,9 +118,9 @@ impl Finality {
     /// Holds our execution against what the validators agreed that it gives. Every height below is durable.
     fn compare<K: Dissemination>(&self, header: &Header<K>) -> Result<(), Refusal> {
         let BlockRef { height, hash: finalized } = header.execution;
-        let stored = self.pipeline.ledger().chain().store().block(height);
-        let executed = match stored {
-            Ok(Some(block)) => block.hash,
+        // The hash is there for blocks before a snapshot too.
+        let executed = match self.pipeline.ledger().chain().store().hash(height) {
+            Ok(Some(hash)) => hash,
             // Pruned long ago: this block is durable already, and comes again.
             Ok(None) => return Ok(()),
             Err(error) => return Err(self.pipeline.refuse(error.into())),

@@ -8,6 +8,7 @@ use crate::{
     certificates::Certified,
     rules::Rules,
     scheme::CertificateBounds,
+    sync::message::Message,
 };
 
 /// An ordered block of either kind. Two spellings of one block would be two contents under one digest.
@@ -31,5 +32,17 @@ pub fn certified(bytes: &[u8]) {
 fn certified_of<K: Dissemination>(bytes: &[u8]) {
     if let Ok(certified) = Certified::<K>::decode_cfg(Copying(bytes), &CertificateBounds::ANY) {
         assert_eq!(&certified.encode()[..], bytes, "a certificate has one encoding");
+    }
+}
+
+/// A question about state or an answer, of either kind and scheme.
+pub fn sync(bytes: &[u8]) {
+    sync_of::<Whole>(bytes);
+    sync_of::<Coded>(bytes);
+}
+
+fn sync_of<K: Dissemination>(bytes: &[u8]) {
+    if let Ok(message) = Message::<K>::decode_cfg(Copying(bytes), &CertificateBounds::ANY) {
+        assert_eq!(&message.encode()[..], bytes, "a message has one encoding");
     }
 }

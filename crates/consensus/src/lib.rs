@@ -7,14 +7,15 @@
 //! Reading order: [`rules`] (what all nodes of a chain hold alike) and [`committee`] (who votes), [`block`] (what is agreed on),
 //! [`scheme`] (how votes are signed), [`check_header`] (what a header must say), `pipeline` (check, execute, commit),
 //! `application` (propose and verify), `finality` (final blocks to disk), [`epochs`] (one simplex engine an epoch), [`engine`] (all
-//! of it together), [`process`] (that on tokio and TCP). [`certificates`] and [`faults`] are what others learn from a node.
+//! of it together), [`process`] (that on tokio and TCP), [`sync`] (state for who joins late). [`certificates`] and [`faults`] are what others learn from a node.
 //!
 //! A node is started with [`engine::start`]:
 //!
 //! ```text
 //! let rules = Arc::new(Rules::new(&config, chain_id, genesis_block)?);        // config: config.braid of the genesis
-//! let settings = Settings { key, share: None, pace, timeouts: Timeouts::default(), vote: None, partition: "node".into() };
-//! let network = Network { peers, blocker, votes, certificates, resolver, backfill, blocks };   // channels of one network
+//! let settings = Settings { key, share: None, pace, timeouts: Timeouts::default(), vote: None, partition: "node".into(),
+//!     snapshot_interval: 0 };
+//! let network = Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync };   // channels of one network
 //! let mut node = engine::start(context, rules, settings, network, Sequential, ledger).await?;
 //!
 //! node.status.borrow().durable;                  // newest final block, at any time
@@ -23,12 +24,14 @@
 //! node.wait().await;                             // the reason, once it cannot go on
 //! ```
 
+mod anchor;
 mod application;
 pub mod block;
 pub mod certificates;
 pub mod committee;
 pub mod committees;
 pub mod deal;
+mod ends;
 pub mod engine;
 pub mod epochs;
 pub mod faults;
@@ -42,9 +45,11 @@ pub mod rules;
 pub mod scheme;
 pub mod status;
 mod stop;
+pub mod sync;
 mod validity;
 mod worker;
 
 pub use application::Pace;
+pub use ends::EndsError;
 pub use stop::StopReason;
 pub use validity::{HeaderError, check_header};

@@ -32,8 +32,8 @@ use commonware_runtime::{
     Metrics as _, Runner as _, Strategizer as _, Supervisor as _,
     tokio::{Config, Context, Runner},
 };
-use commonware_utils::channel::{oneshot, watch};
-use futures::FutureExt as _;
+use commonware_utils::channel::{mpsc, oneshot, watch};
+use futures::{FutureExt as _, future::Either};
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
@@ -46,9 +46,11 @@ use crate::{
     engine::{self, Settings},
     epochs::Timeouts,
     keys::{self, KeyError},
+    peers::Peers as _,
     rules::{Rules, RulesError},
     scheme::Scheme,
     status::Status,
+    sync::{self, Joining, Wanted},
 };
 
 /// Threads for messages, votes and storage. Blocks are checked and executed on threads of the engine's own.
@@ -61,7 +63,7 @@ const CRYPTOGRAPHY_THREADS: NonZeroUsize = NonZeroUsize::MIN;
 const ENOUGH_TRANSACTIONS: usize = 4_096;
 
 /// Prefix of the engine's partitions in the storage directory.
-const PARTITION: &str = "braid";
+pub const PARTITION: &str = "braid";
 
 /// How long the engine may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -87,6 +89,8 @@ pub struct Options {
     pub block_interval: Duration,
     /// The change of the committee that it asks for.
     pub vote: Option<Vote>,
+    /// Blocks from a snapshot that is taken for who joins to the next; zero: none are taken.
+    pub snapshot_interval: u64,
     /// Takes transactions that a peer's clients gave to it, as EIP-2718 encodes them; must not block for long.
     pub on_forwarded: Arc<dyn Fn(Vec<Forwarded>) + Send + Sync>,
     /// Hears of final blocks as they become durable; of the newest only, if they come quickly.
@@ -162,6 +166,9 @@ pub enum ProcessError {
     /// The engine cannot start.
     #[error(transparent)]
     Engine(#[from] engine::StartError),
+    /// A snapshot cannot be kept.
+    #[error("failed to join by state sync")]
+    Sync(#[from] sync::SyncError),
     /// A thread ended before the engine ran.
     #[error("consensus ended while it started: {0}")]
     Ended(String),
@@ -210,6 +217,21 @@ pub struct Peer {
     pub is_connected: bool,
 }
 
+/// A node that is connected with others, and has no chain yet.
+pub struct Connected {
+    process: Arc<Process>,
+    orders: mpsc::UnboundedSender<Order>,
+    progress: watch::Receiver<sync::Progress>,
+}
+
+/// What a node's thread is told while it has no chain.
+enum Order {
+    Sync(Box<Wanted>, Reply<Joining, sync::SyncError>),
+    Start(Arc<Ledger>, Reply<(), engine::StartError>),
+}
+
+type Reply<T, E> = std::sync::mpsc::Sender<Result<T, E>>;
+
 /// A running node.
 pub struct Process {
     shared: Arc<Shared>,
@@ -243,13 +265,17 @@ impl fmt::Debug for Process {
     }
 }
 
-/// Starts a node: a validator if its key belongs to the committee, else a follower. Returns once it runs.
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+/// Begins to listen for peers and to connect with them. `genesis` is the block at height 0.
 ///
 /// # Errors
 /// [`ProcessError`]. Nothing runs then.
-pub fn start(options: Options, ledger: Arc<Ledger>) -> Result<Process, ProcessError> {
-    let genesis = ledger.executed(0, braid_types::ordered::GENESIS_DIGEST).map_err(engine::StartError::from)?;
-    let genesis: BlockRef = genesis.ok_or(engine::StartError::Genesis)?;
+pub fn connect(options: Options, genesis: BlockRef) -> Result<Connected, ProcessError> {
     let rules = Arc::new(Rules::new(&options.consensus, options.chain_id, genesis)?);
     let settings = settings(&options)?;
     let followers = options.followers.iter().map(|&(key, address)| Ok((keys::from_bytes(key)?, address)));
@@ -264,17 +290,60 @@ pub fn start(options: Options, ledger: Arc<Ledger>) -> Result<Process, ProcessEr
         running: Mutex::new(None),
     });
     let (stop, stopped) = oneshot::channel();
-    let (report, started) = std::sync::mpsc::channel();
-    let life = Life { options, rules, settings, followers, ledger, shared: Arc::clone(&shared) };
+    let (orders, told) = mpsc::unbounded_channel();
+    let (written, progress) = watch::channel(sync::Progress::default());
+    let life = Life { options, rules, settings, followers, told, progress: written, shared: Arc::clone(&shared) };
     let thread = thread::Builder::new()
         .name("consensus".to_owned())
-        .spawn(move || live(life, &report, stopped))
+        .spawn(move || live(life, stopped))
         .map_err(ProcessError::Thread)?;
     let process = Process { shared, thread: Mutex::new(Some(thread)), stop: Mutex::new(Some(stop)) };
-    match started.recv_timeout(START_TIMEOUT) {
-        Ok(Ok(())) => Ok(process),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(ProcessError::Ended(process.failure().unwrap_or_else(|| "it takes too long".to_owned()))),
+    Ok(Connected { process: Arc::new(process), orders, progress })
+}
+
+impl Connected {
+    /// Gets a snapshot into an empty directory, if peers have one that is wanted. Returns when it is there, when it is not to be had,
+    /// or when [`Connected::stop`] was called.
+    ///
+    /// # Errors
+    /// If it cannot be kept, or the node has stopped.
+    pub fn sync(&self, wanted: Wanted) -> Result<Joining, ProcessError> {
+        let (reply, outcome) = std::sync::mpsc::channel();
+        // A thread that has ended drops the order, which closes the channel.
+        let _ = self.orders.send(Order::Sync(Box::new(wanted), reply));
+        match outcome.recv() {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(self.ended()),
+        }
+    }
+
+    /// How [`Connected::sync`] goes.
+    pub fn progress(&self) -> sync::Progress {
+        *self.progress.borrow()
+    }
+
+    /// Starts the engine on the chain that is there now: as a validator if the node's key belongs to the committee, else as a follower.
+    /// Returns once it runs.
+    ///
+    /// # Errors
+    /// [`ProcessError`]. Nothing runs then.
+    pub fn start(&self, ledger: Arc<Ledger>) -> Result<Arc<Process>, ProcessError> {
+        let (reply, started) = std::sync::mpsc::channel();
+        let _ = self.orders.send(Order::Start(ledger, reply));
+        match started.recv_timeout(START_TIMEOUT) {
+            Ok(Ok(())) => Ok(Arc::clone(&self.process)),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(self.ended()),
+        }
+    }
+
+    /// Ends the node and waits for it.
+    pub fn stop(&self) {
+        self.process.stop();
+    }
+
+    fn ended(&self) -> ProcessError {
+        ProcessError::Ended(self.process.failure().unwrap_or_else(|| "it takes too long, or was stopped".to_owned()))
     }
 }
 
@@ -290,6 +359,7 @@ fn settings(options: &Options) -> Result<Settings, ProcessError> {
         timeouts: Timeouts::default(),
         vote: options.vote.as_ref().map(Vote::change).transpose()?,
         partition: PARTITION.to_owned(),
+        snapshot_interval: options.snapshot_interval,
     })
 }
 
@@ -304,14 +374,13 @@ struct Life {
     rules: Arc<Rules>,
     settings: Settings,
     followers: network::Followers,
-    ledger: Arc<Ledger>,
+    told: mpsc::UnboundedReceiver<Order>,
+    progress: watch::Sender<sync::Progress>,
     shared: Arc<Shared>,
 }
 
-type Report = std::sync::mpsc::Sender<Result<(), engine::StartError>>;
-
 /// The node's thread: the runtime, until somebody stops it or it cannot go on.
-fn live(life: Life, report: &Report, stopped: oneshot::Receiver<()>) {
+fn live(life: Life, stopped: oneshot::Receiver<()>) {
     let shared = Arc::clone(&life.shared);
     let config = Config::new()
         .with_worker_threads(RUNTIME_THREADS)
@@ -321,7 +390,7 @@ fn live(life: Life, report: &Report, stopped: oneshot::Receiver<()>) {
         .with_read_write_timeout(network::SILENCE_TIMEOUT)
         .with_catch_panics(false);
     // A part that panics takes the runtime with it; the process around it still stops in order.
-    let run = || Runner::new(config).start(|context| run(context, life, report, stopped));
+    let run = || Runner::new(config).start(|context| run(context, life, stopped));
     let outcome = catch_unwind(AssertUnwindSafe(run));
     *shared.running.lock() = None;
     let failure = match outcome {
@@ -333,10 +402,16 @@ fn live(life: Life, report: &Report, stopped: oneshot::Receiver<()>) {
     }
 }
 
-/// Starts the engine and waits. Returns why it cannot go on, or nothing if it was told to stop.
-async fn run(context: Context, life: Life, report: &Report, mut stopped: oneshot::Receiver<()>) -> Option<String> {
-    let Life { options, rules, settings, followers, ledger, shared } = life;
-    let network = network::open(&context, &rules, settings.key.clone(), options.listen, followers);
+/// Connects, waits for a chain, starts the engine on it, and waits. Returns why it cannot go on, or nothing if it was told to stop.
+async fn run(context: Context, life: Life, mut stopped: oneshot::Receiver<()>) -> Option<String> {
+    let Life { options, rules, settings, followers, told, progress, shared } = life;
+    let mut network = network::open(&context, &rules, settings.key.clone(), options.listen, followers);
+    let waiting = wait_for_chain(&context, &rules, &settings, &mut network, told, &progress);
+    let (ledger, report) = match futures::future::select(pin!(waiting), &mut stopped).await {
+        Either::Left((Some(start), _)) => start,
+        // Told to stop, or nobody is there any more.
+        _ => return None,
+    };
     let strategy = context.child("cryptography").strategy(CRYPTOGRAPHY_THREADS);
     let (sender, receiver) = network.transactions;
     let own = settings.key.public_key();
@@ -386,6 +461,32 @@ async fn run(context: Context, life: Life, report: &Report, mut stopped: oneshot
         if let Some(final_block) = follow.update(&now) {
             *shared.last_final.lock() = Some(final_block);
             (options.on_final)(final_block);
+        }
+    }
+}
+
+/// Does what is ordered until there is a chain to start on; nothing if nobody orders any more.
+async fn wait_for_chain(
+    context: &Context,
+    rules: &Arc<Rules>,
+    settings: &Settings,
+    network: &mut network::Opened,
+    mut told: mpsc::UnboundedReceiver<Order>,
+    progress: &watch::Sender<sync::Progress>,
+) -> Option<(Arc<Ledger>, Reply<(), engine::StartError>)> {
+    loop {
+        match told.recv().await? {
+            Order::Start(ledger, report) => return Some((ledger, report)),
+            Order::Sync(wanted, report) => {
+                network.engine.peers.activate(0, &rules.committee, None);
+                let own = settings.key.public_key();
+                let others = rules.committee.keys().iter().filter(|key| **key != own).count();
+                let (context, rules) = (context.child("joining"), Arc::clone(rules));
+                let fetching =
+                    async |channel: &mut _| sync::fetch(context, rules, *wanted, others, channel, progress).await;
+                // Nobody waits any more if the node is stopping.
+                let _ = report.send(network.drain(fetching).await);
+            }
         }
     }
 }

@@ -80,6 +80,11 @@ impl RpcError {
         Self::server("header not found")
     }
 
+    /// What was asked for needs history that is not here.
+    pub fn pruned() -> Self {
+        Self::new(PRUNED, "Pruned history unavailable")
+    }
+
     /// The method is not offered.
     pub fn method_not_found(method: &str) -> Self {
         Self::new(METHOD_NOT_FOUND, format!("the method {method} does not exist/is not available"))

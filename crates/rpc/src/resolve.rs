@@ -50,9 +50,17 @@ pub fn block(context: &RpcContext, id: BlockId) -> Result<Option<Arc<ExecutedBlo
         BlockId::Number(number) => match height(context, number) {
             Some(height) if height == head.block.height() => Ok(Some(Arc::clone(&head.block))),
             Some(height) if height > head.block.height() => Ok(None),
-            Some(height) => Ok(context.chain.store().block(height)?),
+            Some(height) => stored(context, height),
             None => pending(context).map(|pending| Some(pending.block)),
         },
+    }
+}
+
+/// A block below the head. A chain that began with a snapshot does not have those from before it.
+fn stored(context: &RpcContext, height: Height) -> Result<Option<Arc<ExecutedBlock>>, RpcError> {
+    match context.chain.store().block(height)? {
+        None if height >= context.chain.genesis().number.unwrap_or_default() => Err(RpcError::pruned()),
+        found => Ok(found),
     }
 }
 

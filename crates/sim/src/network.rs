@@ -43,16 +43,19 @@ pub enum Channel {
     Blocks,
     /// Transactions on their way to leaders.
     Transactions,
+    /// State for who joins.
+    Sync,
 }
 
 /// All channels, in the order of their numbers.
-pub const CHANNELS: [Channel; 6] = [
+pub const CHANNELS: [Channel; 7] = [
     Channel::Votes,
     Channel::Certificates,
     Channel::Resolver,
     Channel::Backfill,
     Channel::Blocks,
     Channel::Transactions,
+    Channel::Sync,
 ];
 
 /// A message on its way out.

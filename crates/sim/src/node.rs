@@ -156,6 +156,7 @@ impl Validator {
             resolver: ends(Channel::Resolver)?,
             backfill: ends(Channel::Backfill)?,
             blocks: ends(Channel::Blocks)?,
+            sync: ends(Channel::Sync)?,
         };
         let share = identity.share.as_deref().map(keys::share).transpose().map_err(|error| error.to_string())?;
         let settings = Settings {
@@ -165,6 +166,7 @@ impl Validator {
             timeouts: TIMEOUTS,
             vote: None,
             partition: identity.partition.clone(),
+            snapshot_interval: 0,
         };
         let progress = Arc::new(Mutex::new(Progress::default()));
         let machine = MachineContext::new(context.child("validator"), Arc::clone(hardware), Arc::clone(&power));

@@ -27,5 +27,10 @@ pub(crate) use snapshot::{
     decode_chunk, decode_manifest, decode_progress, encode_chunk, encode_manifest, encode_progress,
 };
 
+/// Whether bytes are a chunk of a snapshot, of whatever state.
+pub fn is_chunk(bytes: &[u8]) -> bool {
+    decode_chunk(bytes).is_ok()
+}
+
 /// Version of all formats of this module.
 pub(crate) const VERSION: u8 = 1;

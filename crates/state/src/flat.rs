@@ -192,6 +192,14 @@ impl Flat {
         batch.insert(&self.header, header.number.to_be_bytes(), value);
     }
 
+    /// Height of the newest header without its block, the one below a snapshot.
+    pub(crate) fn newest_header(&self) -> Result<Option<Height>, StoreError> {
+        let Some(newest) = self.header.last_key_value() else { return Ok(None) };
+        let key = newest.key()?;
+        let height = key.as_ref().try_into().map_err(|_| StoreError::Damaged("height of a header is invalid"))?;
+        Ok(Some(Height::from_be_bytes(height)))
+    }
+
     /// How far an unfinished import has come; `None` if there is none.
     pub(crate) fn progress(&self) -> Result<Option<Progress>, StoreError> {
         let bytes = self.meta.get(IMPORT_KEY)?;

@@ -22,6 +22,6 @@ pub mod store;
 mod trie;
 
 pub use error::{CodeError, StoreError};
-pub use snapshot::{Cursor, Import, Manifest, SnapshotError};
+pub use snapshot::{Cursor, Import, Manifest, SnapshotError, Vacancy};
 pub use state::{AccountProof, State, StorageProof};
 pub use store::{Head, HistoricalState, StateAt, Store, StoreOptions, StoreStats};

@@ -420,6 +420,50 @@ impl Import {
     }
 }
 
+/// What a directory holds that may become a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vacancy {
+    /// No block, and no import.
+    Empty,
+    /// An import that is not complete, of the state after this block.
+    Begun(BlockRef),
+    /// Blocks.
+    Taken,
+}
+
+/// Looks whether a snapshot can be imported into a directory. Creates nothing.
+///
+/// # Errors
+/// If the directory is in use, or cannot be read.
+pub fn vacancy(dir: &Path) -> Result<Vacancy, SnapshotError> {
+    if !dir.join("flat").exists() {
+        return Ok(Vacancy::Empty);
+    }
+    let _lock = lock(dir)?;
+    check_schema(dir)?;
+    let flat = Flat::open(&dir.join("flat"))?;
+    match check_empty(dir, &flat) {
+        Ok(()) => Ok(flat.progress()?.map_or(Vacancy::Empty, |progress| Vacancy::Begun(progress.block))),
+        Err(SnapshotError::NotEmpty(_)) => Ok(Vacancy::Taken),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives up an import that was begun in a directory, so that it can become a store from the genesis on. Does nothing elsewhere.
+///
+/// # Errors
+/// If the disk fails.
+pub fn give_up(dir: &Path) -> Result<(), SnapshotError> {
+    if !matches!(vacancy(dir)?, Vacancy::Begun(_)) {
+        return Ok(());
+    }
+    let _lock = lock(dir)?;
+    let (path, discarded) = (dir.join("flat"), dir.join("flat.discarded"));
+    remove(&discarded)?;
+    fs::rename(&path, &discarded).map_err(StoreError::io("rename", &path))?;
+    remove(&discarded)
+}
+
 /// Checks that a directory holds no block: neither a checkpoint nor, before the first, a record.
 fn check_empty(dir: &Path, flat: &Flat) -> Result<(), SnapshotError> {
     let not_empty = || SnapshotError::NotEmpty(dir.to_owned());

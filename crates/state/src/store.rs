@@ -252,6 +252,15 @@ impl Store {
         cached.map_or_else(|| self.shared.flat.header(height), |found| Ok(Some(found)))
     }
 
+    /// Height of the oldest block above the genesis: above that, unless the store was made from a snapshot.
+    ///
+    /// # Errors
+    /// If the disk cannot be read.
+    pub fn oldest_block(&self) -> Result<Height, StoreError> {
+        let first = self.shared.memory.read().checkpoint.map_or(0, |checkpoint| checkpoint.first);
+        Ok(self.shared.flat.newest_header()?.unwrap_or(first).saturating_add(1))
+    }
+
     /// The height of the block with a hash.
     ///
     /// # Errors

@@ -142,3 +142,10 @@ pub const MAX_SNAPSHOT_MANIFEST_SIZE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Headers that a snapshot has, its own included: those whose hashes the next block can ask for (BLOCKHASH).
 pub const SNAPSHOT_HEADERS: u64 = 256;
+
+/// Blocks from a snapshot that is taken for who joins to the next: at ten blocks a second, who begins with one is two minutes behind.
+pub const SNAPSHOT_INTERVAL_BLOCKS: u64 = 1_000;
+
+/// Height of a snapshot from which on an empty node begins with it rather than with the genesis: below it, executing every block
+/// takes about as long, and gives the whole history.
+pub const AUTO_SYNC_BLOCKS: u64 = 10_000;

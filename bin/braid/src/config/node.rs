@@ -9,6 +9,7 @@ use std::{
 };
 
 use alloy_primitives::{Address, B256};
+use braid_types::limits::SNAPSHOT_INTERVAL_BLOCKS;
 use clap::{Args, ValueEnum, value_parser};
 use serde::{Serialize, Serializer};
 
@@ -41,6 +42,13 @@ pub(crate) struct NodeSettings {
     /// Blocks behind the head whose state stays readable; without it all.
     #[arg(long, env = "BRAID_HISTORY", value_name = "BLOCKS", value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Chain")]
     pub(crate) history: Option<u64>,
+    /// How an empty data directory is filled: auto takes the state from peers if the chain is long and executes its blocks if not, full
+    /// executes every block, state waits for peers that have the state.
+    #[arg(long, env = "BRAID_SYNC", value_name = "MODE", value_enum, default_value_t = SyncMode::Auto, help_heading = "Chain")]
+    pub(crate) sync: SyncMode,
+    /// Blocks from a snapshot of the state, kept in memory for nodes that join, to the next; 0 keeps none.
+    #[arg(long, env = "BRAID_SNAPSHOT_INTERVAL", value_name = "BLOCKS", default_value_t = SNAPSHOT_INTERVAL_BLOCKS, value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Chain")]
+    pub(crate) snapshot_interval: u64,
 
     /// Whether this node votes or only follows.
     #[arg(long, env = "BRAID_ROLE", value_name = "ROLE", value_enum, default_value_t = Role::Validator, help_heading = "Network")]
@@ -95,6 +103,18 @@ pub(crate) enum Role {
     Validator,
     /// Executes what the validators agree on.
     Follower,
+}
+
+/// How an empty data directory is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SyncMode {
+    /// From a snapshot if peers have one of a long chain, else block by block.
+    Auto,
+    /// Block by block from the genesis.
+    Full,
+    /// From a snapshot, whenever peers have one.
+    State,
 }
 
 /// A node and where it is, written `publicKey@ip:port`.

@@ -4,6 +4,7 @@
 //! nothing new comes in, then consensus after the block it is executing, then a last checkpoint.
 
 mod inbox;
+mod join;
 mod keys;
 mod network;
 mod open;
@@ -20,7 +21,11 @@ use braid_consensus::process::{self, ProcessError};
 use braid_types::ConsensusConfig;
 use eyre::{Context, eyre};
 
-use self::{inbox::Inbox, keys::NodeKeys, network::Network};
+use self::{
+    inbox::Inbox,
+    keys::NodeKeys,
+    network::{Network, Terms},
+};
 use crate::{
     config::{
         layers::Resolved,
@@ -42,16 +47,23 @@ pub(crate) fn run(resolved: &Resolved<NodeSettings>) -> eyre::Result<()> {
     telemetry::start(settings.output.log_format, &settings.output.log_level)?;
     let (genesis, consensus) = open::genesis(&settings.genesis)?;
     let keys = NodeKeys::open(settings, &consensus)?;
+    let (chain_id, first) = open::directory(settings, &genesis)?;
+    let public_key = keys.public_key;
+    let terms = Terms::new(&consensus);
+    let inbox = Inbox::default();
+    let mut options = options(settings, keys, &consensus, chain_id);
+    options.on_forwarded = inbox.taker();
+    let connected = process::connect(options, first).map_err(|error| explain(error, settings))?;
+    let connected = Arc::new(connected);
+    if !join::join(settings, &genesis, &connected, public_key, terms)? {
+        return Ok(());
+    }
     let chain = open::chain(settings, genesis)?;
     let metrics = Metrics::start(Arc::clone(&chain))?;
     chain.on_commit(crate::dev::log);
     let ledger = Ledger::new(Arc::clone(&chain)).wrap_err("failed to open the ledger")?;
-    let public_key = keys.public_key;
-    let inbox = Inbox::default();
-    let mut options = options(settings, keys, &consensus, chain.spec().chain_id);
-    options.on_forwarded = inbox.taker();
-    let process = process::start(options, Arc::new(ledger)).map_err(|error| explain(error, settings))?;
-    let network = Arc::new(Network::new(process, Arc::clone(&chain), &consensus, settings.role, public_key));
+    let process = connected.start(Arc::new(ledger)).map_err(|error| explain(error, settings))?;
+    let network = Arc::new(Network::new(process, Arc::clone(&chain), terms, settings.role, public_key));
 
     let node = serve::Node { chain: Arc::clone(&chain), network, inbox, metrics };
     serve::until_stopped(settings, node, |address| {
@@ -83,6 +95,7 @@ fn options(settings: &NodeSettings, keys: NodeKeys, consensus: &ConsensusConfig,
             }
             Vote::Remove { public_key } => process::Vote::Remove { public_key },
         }),
+        snapshot_interval: settings.snapshot_interval,
         on_forwarded: Arc::new(drop),
         on_final: Arc::new(network::record),
     }

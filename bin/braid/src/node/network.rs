@@ -19,6 +19,9 @@ use metrics::{describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::config::node::Role;
 
+/// Prefix of what consensus keeps in its folder.
+pub(super) use process::PARTITION;
+
 /// How often consensus is asked whether it failed.
 const FAILURE_POLL: Duration = Duration::from_millis(500);
 
@@ -28,33 +31,18 @@ const FORWARD_AGAIN: Duration = Duration::from_secs(2);
 /// Transactions that it then forwards.
 const MAX_FORWARDED_AGAIN: usize = 4_096;
 
-/// The network that a node belongs to.
-#[derive(Debug)]
-pub(super) struct Network {
-    process: Process,
-    chain: Arc<Chain>,
-    role: Role,
-    public_key: B256,
+/// What the genesis says of how validators agree, in clients' words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
     scheme: &'static str,
     dissemination: &'static str,
     execution_lag: u64,
     epoch_length: u64,
 }
 
-impl Network {
-    pub(super) fn new(
-        process: Process,
-        chain: Arc<Chain>,
-        consensus: &ConsensusConfig,
-        role: Role,
-        public_key: B256,
-    ) -> Self {
-        describe();
+impl Terms {
+    pub(super) const fn new(consensus: &ConsensusConfig) -> Self {
         Self {
-            process,
-            chain,
-            role,
-            public_key,
             scheme: match consensus.scheme {
                 CertificateScheme::Ed25519 => "ed25519",
                 CertificateScheme::Bls12381Threshold => "bls12381-threshold",
@@ -66,6 +54,46 @@ impl Network {
             execution_lag: consensus.execution_lag,
             epoch_length: consensus.epoch_length,
         }
+    }
+
+    /// The status of a node that knows nothing but where it stands.
+    pub(super) const fn status(&self, role: Role, public_key: B256, height: U64, finalized_height: U64) -> Status {
+        Status {
+            role: match role {
+                Role::Validator => "validator",
+                Role::Follower => "follower",
+            },
+            public_key,
+            epoch: U64::ZERO,
+            view: U64::ZERO,
+            height,
+            finalized_height,
+            leader: None,
+            round_time_ms: None,
+            finality_time_ms: None,
+            scheme: self.scheme,
+            dissemination: self.dissemination,
+            execution_lag: U64::from_limbs([self.execution_lag]),
+            epoch_length: U64::from_limbs([self.epoch_length]),
+            committee: Vec::new(),
+        }
+    }
+}
+
+/// The network that a node belongs to.
+#[derive(Debug)]
+pub(super) struct Network {
+    process: Arc<Process>,
+    chain: Arc<Chain>,
+    role: Role,
+    public_key: B256,
+    terms: Terms,
+}
+
+impl Network {
+    pub(super) fn new(process: Arc<Process>, chain: Arc<Chain>, terms: Terms, role: Role, public_key: B256) -> Self {
+        describe();
+        Self { process, chain, role, public_key, terms }
     }
 
     /// Why consensus cannot go on, if it cannot.
@@ -129,8 +157,8 @@ impl Consensus for Network {
         let found = self.process.proof(height).map_err(|error| error.to_string())?;
         Ok(found.map(|proof| Certificate {
             height: U64::from(proof.height),
-            scheme: self.scheme,
-            dissemination: self.dissemination,
+            scheme: self.terms.scheme,
+            dissemination: self.terms.dissemination,
             epoch: U64::from(proof.epoch),
             view: U64::from(proof.view),
             digest: proof.digest,
@@ -146,24 +174,15 @@ impl Consensus for Network {
     fn status(&self) -> Status {
         let progress = self.process.progress();
         let milliseconds = |duration: Duration| U64::from(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        let height = U64::from(self.chain.head().block.height());
         Status {
-            role: match self.role {
-                Role::Validator => "validator",
-                Role::Follower => "follower",
-            },
-            public_key: self.public_key,
             epoch: U64::from(progress.epoch),
             view: U64::from(progress.view),
-            height: U64::from(self.chain.head().block.height()),
-            finalized_height: U64::from(progress.finalized_height),
             leader: progress.leader,
             round_time_ms: progress.round_time.map(milliseconds),
             finality_time_ms: progress.finality_time.map(milliseconds),
-            scheme: self.scheme,
-            dissemination: self.dissemination,
-            execution_lag: U64::from(self.execution_lag),
-            epoch_length: U64::from(self.epoch_length),
             committee: progress.committee.iter().map(member).collect(),
+            ..self.terms.status(self.role, self.public_key, height, U64::from(progress.finalized_height))
         }
     }
 

@@ -4,9 +4,9 @@ use std::{fs, net::SocketAddr, num::NonZeroUsize, path::Path, sync::Arc};
 
 use alloy_genesis::Genesis;
 use alloy_primitives::B256;
-use braid_chain::{Chain, ChainOptions, state::StoreOptions};
+use braid_chain::{Chain, ChainOptions, genesis_block, state::StoreOptions};
 use braid_pool::PoolConfig;
-use braid_types::{ChainSpec, ConsensusConfig};
+use braid_types::{BlockRef, ChainSpec, ConsensusConfig};
 use eyre::{Context, bail};
 
 use crate::{
@@ -28,14 +28,26 @@ pub(super) fn genesis(path: &Path) -> eyre::Result<(Genesis, ConsensusConfig)> {
     Ok((genesis, consensus))
 }
 
+/// Makes the data directory if it is not there, and checks that it belongs to the genesis. Returns the chain id, and the block at
+/// height 0.
+///
+/// # Errors
+/// If the directory belongs to another genesis, or cannot be made.
+pub(super) fn directory(settings: &NodeSettings, genesis: &Genesis) -> eyre::Result<(u64, BlockRef)> {
+    let directory = &settings.datadir;
+    fs::create_dir_all(directory).wrap_err_with(|| format!("failed to create {}", directory.display()))?;
+    check_same(genesis, directory)?;
+    let spec = ChainSpec::from_config(&genesis.config).wrap_err("the genesis cannot be followed")?;
+    let (block, ..) = genesis_block(genesis, &spec).wrap_err("the genesis makes no block")?;
+    Ok((spec.chain_id, BlockRef { height: block.header.number, hash: block.header.hash_slow() }))
+}
+
 /// The chain in the data directory.
 ///
 /// # Errors
-/// If the directory belongs to another genesis, is in use, or cannot be opened.
+/// If the directory is in use, or cannot be opened.
 pub(super) fn chain(settings: &NodeSettings, genesis: Genesis) -> eyre::Result<Arc<Chain>> {
     let directory = &settings.datadir;
-    fs::create_dir_all(directory).wrap_err_with(|| format!("failed to create {}", directory.display()))?;
-    check_same(&genesis, directory)?;
     let limits = &settings.limits;
     let options = ChainOptions {
         genesis,

@@ -92,7 +92,7 @@ async fn stop_consensus(network: Arc<Network>, chain: Arc<Chain>) -> eyre::Resul
 }
 
 /// Resolves when standard input ends, if that is to stop the node.
-async fn end_of_stdin(is_wanted: bool) {
+pub(super) async fn end_of_stdin(is_wanted: bool) {
     if !is_wanted {
         return std::future::pending().await;
     }

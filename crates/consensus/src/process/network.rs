@@ -1,6 +1,6 @@
 //! Authenticated TCP connections: to the committee, whose addresses the chain holds, and to the followers that the operator lists.
 
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
 use commonware_cryptography::{
@@ -8,7 +8,7 @@ use commonware_cryptography::{
     ed25519::{PrivateKey, PublicKey},
 };
 use commonware_p2p::{
-    Address, Ingress,
+    Address, Ingress, Receiver as _,
     authenticated::lookup::{self, Network as Lookup, Oracle, Receiver, Sender},
 };
 use commonware_runtime::{Quota, Supervisor as _, tokio::Context};
@@ -17,6 +17,7 @@ use commonware_stream::{
     sake::{self, Sake},
 };
 use commonware_utils::{NZU32, NZUsize};
+use futures::future::Either;
 
 use crate::{
     committee::MAX_VALIDATORS,
@@ -53,6 +54,9 @@ const BULK: Quota = Quota::per_second(NZU32!(64));
 /// Messages with transactions that a peer may send a second.
 const TRANSACTIONS: Quota = Quota::per_second(NZU32!(64));
 
+/// Questions about state that a peer may ask a second, and answers; four times what who joins sends to one server.
+const SYNC: Quota = Quota::per_second(NZU32!(256));
+
 /// Nodes that may join while this one runs, beside as many validators as the genesis has. Every mailbox has room for all of
 /// them, so this times the quotas is memory.
 const MAX_NEWCOMERS: usize = 16;
@@ -75,6 +79,21 @@ pub(super) struct Opened {
     pub(super) engine: Network<Peers, Oracle<PublicKey>, Sending, Receiving>,
     /// Transactions on their way to leaders.
     pub(super) transactions: (Sending, Receiving),
+}
+
+impl Opened {
+    /// Throws away what arrives on every channel but that of state sync, until this is dropped: there is nothing yet that could use it.
+    pub(super) async fn drain<T>(&mut self, meanwhile: impl AsyncFnOnce(&mut (Sending, Receiving)) -> T) -> T {
+        let Network { votes, certificates, resolver, backfill, blocks, sync, .. } = &mut self.engine;
+        let others = [votes, certificates, resolver, backfill, blocks, &mut self.transactions];
+        let drained = others.map(|(_, receiver)| Box::pin(async move { while receiver.recv().await.is_ok() {} }));
+        let drained = futures::future::join_all(drained);
+        match futures::future::select(pin!(meanwhile(sync)), drained).await {
+            Either::Left((outcome, _)) => outcome,
+            // The network has ended, of which the other hears too.
+            Either::Right((_, outcome)) => outcome.await,
+        }
+    }
 }
 
 /// Begins to listen and to dial.
@@ -125,10 +144,14 @@ pub(super) fn open(
     let backfill = network.register(3, BULK);
     let blocks = network.register(4, BULK);
     let transactions = network.register(5, TRANSACTIONS);
+    let sync = network.register(6, SYNC);
     network.start();
     let followers = followers.into_iter().map(|(key, address)| (key, Address::Symmetric(address))).collect();
     let peers = Addressed { manager: oracle.clone(), followers, resolve: resolver_of_names() };
-    Opened { engine: Network { peers, blocker: oracle, votes, certificates, resolver, backfill, blocks }, transactions }
+    Opened {
+        engine: Network { peers, blocker: oracle, votes, certificates, resolver, backfill, blocks, sync },
+        transactions,
+    }
 }
 
 /// Reads `host:port`. Names are looked up whenever they are dialled.

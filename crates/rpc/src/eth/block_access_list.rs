@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::{
     context::RpcContext,
-    error::{PRUNED, RpcError},
+    error::RpcError,
     method::{Module, blocking},
     resolve,
 };
@@ -50,7 +50,7 @@ fn access_list_of(context: &RpcContext, block: &Arc<ExecutedBlock>) -> Result<Bl
 
 fn unavailable(error: StoreError) -> RpcError {
     match error {
-        StoreError::Pruned(_) => RpcError::new(PRUNED, "Pruned history unavailable"),
+        StoreError::Pruned(_) => RpcError::pruned(),
         other => other.into(),
     }
 }

@@ -210,7 +210,9 @@ fn capabilities(context: &Arc<RpcContext>, _: &Arguments<'_>) -> Result<Capabili
     let window = limits::RETAINED_STATES as u64;
     let strategy = DeleteStrategy { r#type: "window", retention_blocks: U64::from(window) };
     let oldest_proof = head.height.saturating_sub(window - 1);
-    let all = since(0);
+    // The genesis is always there.
+    let oldest_block = context.chain.store().oldest_block()?;
+    let all = since(if oldest_block > 1 { oldest_block } else { 0 });
     Ok(Capabilities {
         head: HeadRef { number: U64::from(head.height), hash: head.hash },
         state: since(oldest_state(context, head.height)),

@@ -68,7 +68,8 @@ pub(crate) fn suggested_tip(context: &RpcContext) -> Result<u128, RpcError> {
     let mut tips = Vec::new();
     let lowest = head.block.height().saturating_sub(TIP_BLOCKS - 1);
     for height in lowest..=head.block.height() {
-        if let Some(block) = resolve::block(context, BlockId::number(height))? {
+        // Right after a snapshot there are fewer.
+        if let Some(block) = context.chain.store().block(height)? {
             tips.extend(smallest_tips(&block));
         }
     }

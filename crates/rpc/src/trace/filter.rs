@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_eips::eip1898::LenientBlockNumberOrTag;
+use alloy_eips::{BlockId, eip1898::LenientBlockNumberOrTag};
 use alloy_rpc_types_trace::{filter::TraceFilter, parity::LocalizedTransactionTrace};
 use braid_types::{Height, limits};
 use jsonrpsee::core::RegisterMethodError;
@@ -49,7 +49,7 @@ fn filter(context: &Arc<RpcContext>, arguments: &Arguments<'_>) -> Result<Vec<Lo
     let matcher = filter.matcher();
     let (mut found, mut run_again) = (Vec::new(), 0);
     for height in from..=to {
-        let Some(block) = context.chain.store().block(height)? else { continue };
+        let Some(block) = resolve::block(context, BlockId::number(height))? else { continue };
         run_again += block.block.transactions.len();
         if run_again > limits::MAX_SEARCHED_TRANSACTIONS {
             return Err(RpcError::limit("the range holds too many transactions"));

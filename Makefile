@@ -15,6 +15,8 @@ VENV := target/venv
 KILLS = 100
 ROUNDS ?= 5
 FUZZ_SECONDS ?= 300
+FUZZ_RUNS ?= 10000
+FORGE := ../node_modules/.bin/forge
 SEEDS ?= 0..2000
 STEPS ?= 48
 SUITES ?= ../legacytests/Cancun
@@ -28,7 +30,7 @@ build:
 ## test       everything that has to pass: format, lints, unit, property and oracle tests, end to end, crash
 .PHONY: test
 test: KILLS = 8
-test: lint deps test-rust test-binary check-artifacts run-bench run-e2e run-crash run-network-short
+test: lint deps test-rust test-binary check-artifacts contracts-test run-bench run-e2e run-crash run-network-short
 
 .PHONY: test-rust
 test-rust:
@@ -145,6 +147,30 @@ run-bench:
 .PHONY: check-artifacts
 check-artifacts: deps-node
 	node crates/bench/contracts/build.mjs --check
+
+## contracts-test  the contracts: format, unit, fuzz and invariant suites, gas, and whether the artefacts are what the sources compile to
+.PHONY: contracts-test
+contracts-test: deps-node
+	cd contracts
+	$(FORGE) fmt --check
+	$(FORGE) test
+	$(FORGE) snapshot --match-contract GasTest --check gas-snapshot --tolerance 2
+	node tools/artefacts.mjs --check
+
+## contracts-build  compile the contracts, and write their artefacts and gas figures
+.PHONY: contracts-build
+contracts-build: deps-node
+	cd contracts
+	$(FORGE) fmt
+	$(FORGE) build
+	$(FORGE) snapshot --match-contract GasTest --snap gas-snapshot
+	node tools/artefacts.mjs
+
+## fuzz-contracts  the contracts' fuzz and invariant suites with FUZZ_RUNS=10000 runs each
+.PHONY: fuzz-contracts
+fuzz-contracts: deps-node
+	cd contracts
+	FOUNDRY_FUZZ_RUNS=$(FUZZ_RUNS) FOUNDRY_INVARIANT_RUNS=$(FUZZ_RUNS) $(FORGE) test
 
 ## deny       licences, advisories and sources of all dependencies; needs cargo-deny
 .PHONY: deny

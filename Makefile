@@ -19,6 +19,8 @@ FUZZ_RUNS ?= 10000
 FORGE := ../node_modules/.bin/forge
 SEEDS ?= 0..2000
 STEPS ?= 48
+BLOCKS ?= 20000
+SCHEDULES ?= 60
 SUITES ?= ../legacytests/Cancun
 THREADS ?= 2
 
@@ -86,6 +88,17 @@ run-crash:
 sim:
 	$(TEST_ENV) cargo build $(TEST_FLAGS) --package braid-sim
 	target/release/braid-sim run --seeds $(SEEDS) --steps $(STEPS)
+
+## interleave  the parallel executor under BLOCKS=20000 × SCHEDULES=60 schedules of each kind that a checker chooses; SEED=
+.PHONY: interleave
+interleave:
+	export $(TEST_ENV) BRAID_INTERLEAVE_BLOCKS=$(BLOCKS) BRAID_INTERLEAVE_SCHEDULES=$(SCHEDULES) BRAID_INTERLEAVE_SEED=$(or $(SEED),1)
+	cargo test $(TEST_FLAGS) --workspace --test interleave -- --nocapture
+
+## mutants    whether that check notices it when a step of the executor is left out, one after the other
+.PHONY: mutants
+mutants:
+	node tests/interleave/mutants.mjs
 
 ## deps       what the tests need besides Rust, from npm and PyPI, as locked
 .PHONY: deps deps-node deps-python

@@ -59,6 +59,15 @@
 //! written so far), `system` (system calls and requests), [`evm`] (revm for one block), [`parts`] (phases one by one,
 //! for tracing and simulation), [`access_list`] (what a block accessed, as EIP-7928 lists it), `parallel` (several
 //! threads), [`symbolic`] (storage that commutes), [`contention`] (where transactions met).
+//!
+//! # How it is checked
+//!
+//! - `tests/oracle`: random blocks, rich in conflicts, by one to eight threads, beside sequential execution and a plain
+//!   loop over revm (`cargo test --release -p braid-exec --test oracle`).
+//! - `crates/interleave`: the same blocks, by these sources, under schedules that a checker chooses (`make interleave`);
+//!   `make mutants` breaks one step after the other, and each has to be noticed.
+//! - [`symbolic`] beside execution: random byte code around everything that is tracked (unit tests there).
+//! - Ethereum's own tests through the parallel path (`make conformance`), and recorded blocks (`braid replay`).
 
 pub mod access_list;
 pub mod block;
@@ -77,6 +86,7 @@ pub mod symbolic;
 mod system;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use block::execute;
 pub use changes::Changes;

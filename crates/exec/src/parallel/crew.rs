@@ -1,17 +1,14 @@
-//! Threads and buffers that outlive a block.
+//! Buffers that outlive a block.
 //!
-//! Starting a thread and touching fresh memory costs tens of microseconds each, as much as a small block takes. Threads therefore
-//! wait in a pool for the next block, and the larger buffers of a worker are used again: each entry says which block it
-//! is of, and what another block left is not found. Nothing that a block learned is carried over to the next.
+//! Starting a thread and touching fresh memory costs tens of microseconds each, as much as a small block takes. So
+//! [threads](crate::threads) wait in a pool for the next block, and the larger buffers of a worker are used again: each
+//! entry says which block it is of, and what another block left is not found. Nothing that a block learned is carried
+//! over to the next.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::sync::LazyLock;
 
 use alloy_primitives::{Address, U256};
 use parking_lot::Mutex;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::hashes::{Epoch, Hashes};
 
@@ -20,7 +17,6 @@ const CACHED_SLOTS: usize = 2_048;
 /// Buffers that are kept for later blocks; more are dropped.
 const MAX_KEPT: usize = 64;
 
-static POOLS: LazyLock<Mutex<BTreeMap<usize, Arc<ThreadPool>>>> = LazyLock::new(Mutex::default);
 static KEPT: LazyLock<Mutex<Vec<Buffers>>> = LazyLock::new(Mutex::default);
 
 /// A slot of the base state.
@@ -81,37 +77,4 @@ impl Buffers {
             kept.push(self);
         }
     }
-}
-
-/// Runs `work` on `threads` threads, the caller's included; returns what each returned. Where no threads can be had, the
-/// caller works alone.
-pub(crate) fn run<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let Some(pool) = pool(threads - 1) else { return vec![work(0)] };
-    let results = Mutex::new(Vec::with_capacity(threads));
-    pool.in_place_scope(|scope| {
-        for number in 1..threads {
-            let (work, results) = (&work, &results);
-            scope.spawn(move |_| {
-                let result = work(number);
-                results.lock().push(result);
-            });
-        }
-        let result = work(0);
-        results.lock().push(result);
-    });
-    results.into_inner()
-}
-
-fn pool(threads: usize) -> Option<Arc<ThreadPool>> {
-    if threads == 0 {
-        return None;
-    }
-    let mut pools = POOLS.lock();
-    if let Some(pool) = pools.get(&threads) {
-        return Some(Arc::clone(pool));
-    }
-    let name = |number| format!("exec-{number}");
-    let pool = Arc::new(ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build().ok()?);
-    pools.insert(threads, Arc::clone(&pool));
-    Some(pool)
 }

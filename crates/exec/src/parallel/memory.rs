@@ -13,17 +13,16 @@
 //! followed the log up to some length sees at least everything that these events announced; what came later, the
 //! commit finds in the rest of the log.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-
 use alloy_primitives::{
     Address, B256, U256,
     map::{AddressMap, AddressSet, B256Map},
 };
 use braid_types::changes::AccountState;
 use hashbrown::HashTable;
-use parking_lot::{Mutex, RwLock};
 use revm::bytecode::Bytecode;
 use smallvec::{SmallVec, smallvec};
+
+use crate::threads::{AtomicBool, AtomicU32, AtomicUsize, Mutex, Ordering, RwLock};
 
 /// Number of a version; see the [module](self).
 pub(crate) type Version = u32;

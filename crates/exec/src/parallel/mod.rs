@@ -251,11 +251,8 @@ mod tests;
 mod view;
 mod worker;
 
-use std::sync::atomic::AtomicBool;
-
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use braid_types::{Fork, RecoveredTx, StateChanges, changes::AccountState};
-use parking_lot::{Condvar, Mutex, RwLock};
 use revm::{
     DatabaseRef,
     bytecode::Bytecode,
@@ -283,6 +280,7 @@ use crate::{
     outcome::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError},
     overlay::{Overlay, account_state},
     system,
+    threads::{self, AtomicBool, Condvar, Mutex, RwLock},
 };
 
 /// Whether the parallel path does all that is asked for.
@@ -325,7 +323,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         is_over: AtomicBool::new(false),
     };
     let mut owners = Owners::default();
-    for part in crew::run(threads, |_| work(&shared)) {
+    for part in threads::run(threads, |_| work(&shared)) {
         owners.extend(part);
     }
     let committer = shared.committer.into_inner();
@@ -443,7 +441,7 @@ fn collect<S: DatabaseRef + Sync>(
 ) -> Result<Changes, S::Error> {
     let cleared = memory.cleared();
     let threads = if memory.len() < COLLECT_ALONE { 1 } else { threads };
-    let mut parts = crew::run(threads, |first| collect_part(memory.drain(first, threads), memory, state, &cleared));
+    let mut parts = threads::run(threads, |first| collect_part(memory.drain(first, threads), memory, state, &cleared));
     let mut all = parts.swap_remove(0)?;
     owners.extend(std::mem::take(&mut all.owners));
     all.owners = owners;

@@ -7,14 +7,14 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-use parking_lot::Mutex;
-
 use super::{
     access::{AccessRange, Accesses},
     predict::Chain,
 };
 use alloy_primitives::U256;
 use braid_types::Receipt;
+
+use crate::threads::Mutex;
 
 /// Gas that every transaction pays before its first instruction.
 const INTRINSIC_GAS: u64 = 21_000;

@@ -1,11 +1,8 @@
 //! A worker: commits at the frontier if it can, executes ahead of it otherwise, and sleeps if there is neither.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, U256, map::AddressMap};
 use braid_types::{RecoveredTx, changes::AccountState};
-use parking_lot::{Condvar, Mutex, RwLock};
 use revm::{
     DatabaseRef, ExecuteEvm,
     context::{
@@ -30,6 +27,7 @@ use crate::{
     evm::transaction_env,
     outcome::{BlockContext, Config, ExecError},
     symbolic::Tracker,
+    threads::{AtomicBool, Condvar, Mutex, Ordering, RwLock},
 };
 use braid_types::Fork;
 

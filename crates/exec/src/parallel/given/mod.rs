@@ -23,8 +23,6 @@ mod collect;
 mod tests;
 mod view;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
 use alloy_eips::eip7928::{AccountChanges, BlockAccessIndex};
 use braid_types::{Fork, Receipt, RecoveredTx};
 use revm::{
@@ -40,7 +38,7 @@ use self::{
     collect::Collected,
     view::GivenView,
 };
-use super::{crew, keccak::keccak256};
+use super::keccak::keccak256;
 use crate::{
     access_list::{BlockAccessList, GivenState, StateBefore, index_after},
     block::{self, BlockEvm, append, check_room, receipt},
@@ -49,6 +47,7 @@ use crate::{
     outcome::{AccessListUse, BlockContext, BlockOutcome, Config, OnInvalid},
     overlay::Overlay,
     system,
+    threads::{self, AtomicBool, AtomicUsize, Ordering},
 };
 
 /// Most transactions that are handed out at once. Neighbours tend to use the same contracts.
@@ -118,7 +117,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         is_refused: AtomicBool::new(false),
     };
     let threads = config.threads.get().min(transactions.len());
-    let parts = crew::run(threads, |number| shared.work(number));
+    let parts = threads::run(threads, |number| shared.work(number));
     let done = parts.into_iter().collect::<Result<Vec<_>, _>>().ok()?;
     shared.join(done, threads).ok()
 }

@@ -21,6 +21,7 @@ SEEDS ?= 0..2000
 STEPS ?= 48
 BLOCKS ?= 20000
 SCHEDULES ?= 60
+LOANS ?= 1000000
 SUITES ?= ../legacytests/Cancun
 THREADS ?= 2
 
@@ -99,6 +100,11 @@ interleave:
 .PHONY: mutants
 mutants:
 	node tests/interleave/mutants.mjs
+
+## loans      random micro-loans with random histories, LOANS=1000000 for each property
+.PHONY: loans
+loans:
+	$(TEST_ENV) BRAID_LOANS=$(LOANS) cargo test --release --locked --package braid-microloans-arithmetic --test random_loans
 
 ## deps       what the tests need besides Rust, from npm and PyPI, as locked
 .PHONY: deps deps-node deps-python

@@ -156,3 +156,19 @@ pub fn sync_messages() -> Vec<Vec<u8>> {
     let asked = questions.into_iter().chain(longer).map(|question| tagged(0, &question));
     asked.chain(plain.into_iter().chain(ends).chain(evidence).map(|answer| tagged(1, &answer))).collect()
 }
+
+/// A request to the calculator of micro-loans.
+pub fn microloan(bytes: &[u8]) {
+    let _ = braid_microloans_calculator::apr(bytes);
+    let Ok(answer) = braid_microloans_calculator::schedule(bytes) else { return };
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("answers are JSON");
+    let lines = answer["instalments"].as_array().expect("a schedule has lines");
+    let text = |line: &serde_json::Value, key: &str| line[key].as_str().expect("amounts are strings").to_owned();
+    let is_nothing = |amount: &str| amount.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    assert!(lines.last().is_some_and(|line| is_nothing(&text(line, "balance"))), "the last instalment leaves nothing");
+    for line in lines {
+        for key in ["principal", "interest", "fees", "penalties", "total", "balance"] {
+            assert!(!text(line, key).starts_with('-'), "no instalment asks for less than nothing");
+        }
+    }
+}

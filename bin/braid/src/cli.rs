@@ -17,6 +17,7 @@ use crate::{
     keys::KeysCommand,
     load::LoadArgs,
     localnet::LocalnetArgs,
+    microloans::MicroloansCommand,
     proof::{ProofCommand, VerifyArgs},
     transfer::TransferCommand,
 };
@@ -52,6 +53,9 @@ enum Command {
     Proof(ProofCommand),
     /// Check a proof from the genesis, or a group key, alone
     VerifyProof(VerifyArgs),
+    /// Calculate micro-loans
+    #[command(subcommand)]
+    Microloans(MicroloansCommand),
     #[command(flatten)]
     Conformance(ConformanceCommand),
     #[command(flatten)]
@@ -79,6 +83,8 @@ pub(crate) enum Action {
     Proof(ProofCommand),
     /// Check a proof.
     VerifyProof(VerifyArgs),
+    /// Calculate micro-loans.
+    Microloans(MicroloansCommand),
     /// Run a conformance suite.
     Conformance(ConformanceCommand),
     /// Move a chain in or out of a data directory.
@@ -114,6 +120,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
         Command::Load(args) => Ok(Action::Load(args)),
         Command::Proof(command) => Ok(Action::Proof(command)),
         Command::VerifyProof(args) => Ok(Action::VerifyProof(args)),
+        Command::Microloans(command) => Ok(Action::Microloans(command)),
         Command::Conformance(command) => Ok(Action::Conformance(command)),
     }
 }

@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod localnet;
 mod metrics;
+mod microloans;
 mod node;
 mod process;
 mod proof;
@@ -45,6 +46,7 @@ fn run(action: Action) -> eyre::Result<ExitCode> {
         Action::Load(args) => return load::run(&args),
         Action::Proof(command) => proof::run(&command)?,
         Action::VerifyProof(args) => proof::verify(&args)?,
+        Action::Microloans(command) => microloans::run(command)?,
         Action::Transfer(command) => return transfer::run(&command),
         Action::Conformance(command) => return conformance::run(&command),
     }

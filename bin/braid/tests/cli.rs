@@ -4,7 +4,7 @@
 
 use std::{
     io::Write,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// Runs `braid` with these arguments and no environment but `env`.
@@ -34,7 +34,7 @@ fn help_and_version_exit_with_success() {
 #[test]
 fn every_command_explains_itself() {
     let top = stdout(&braid(&["--help"], &[]));
-    for command in ["dev", "statetest", "blocktest", "replay", "rpctest", "import", "export", "db"] {
+    for command in ["dev", "statetest", "blocktest", "replay", "rpctest", "import", "export", "db", "microloans"] {
         assert!(top.contains(command), "{command} is missing in {top}");
         assert_eq!(braid(&[command, "--help"], &[]).status.code(), Some(0), "{command}");
     }
@@ -79,4 +79,40 @@ fn a_failure_exits_with_one() {
     let output = braid(&["db", "stats", "--datadir", "/nonexistent"], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("/nonexistent is not a data directory"), "{}", stderr(&output));
+}
+
+/// Runs `braid microloans` with a request on standard input.
+fn calculate(command: &str, request: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_braid"))
+        .args(["microloans", command])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn loans_are_calculated_from_standard_input() {
+    let request = r#"{"principal":"1000","currency":"KES","annual_rate_percent":"0","method":"declining","disbursed":"2024-01-01",
+        "first_due":"2024-02-01","every":"1 month","instalments":4}"#;
+    let output = calculate("schedule", request);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["instalments"][3]["total"], &answer["pay_off"]), (&"250.00".into(), &"1000.00".into()));
+    let output = calculate(
+        "apr",
+        r#"{"unit_periods_per_year":12,"advances":[{"amount":"5000"}],"payments":[{"t":1,"amount":"230","count":24}]}"#,
+    );
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer, serde_json::json!({ "apr_percent": "9.69", "effective_percent": "10.13" }));
+    for (command, request, reason) in
+        [("schedule", "{", "cannot be read"), ("apr", "{}", "unit_periods_per_year is missing")]
+    {
+        let output = calculate(command, request);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{command} {request}");
+        assert!(stderr(&output).starts_with("error: ") && stderr(&output).contains(reason), "{}", stderr(&output));
+    }
 }

@@ -125,6 +125,20 @@ fn state_sync() {
 }
 
 #[test]
+fn loan_calculations() {
+    let schedule = br#"{"principal":"100","currency":"USD","annual_rate_percent":"9.4822","method":"daily","day_count":"ACT/ACT",
+        "disbursed":"2024-01-01","first_due":"2024-02-01","every":"1 month","instalments":6,"instalment_multiple":"1","grace_principal":1,
+        "grace_interest":2,"disbursements":[{"date":"2024-02-15","amount":"50"}],"payments":[{"date":"2024-02-20","amount":"40.05"}],
+        "advance":"reduce_count","as_of":"2024-03-15","fees":[{"percent":"1","when":"every_instalment"}],"late":{"amount":"2"}}"#;
+    let flat = br#"{"principal":5000,"currency":"UGX","annual_rate_percent":"36","method":"flat","disbursed":"2024-01-31","every":"2 weeks",
+        "instalments":12,"payments":[{"date":"2024-02-20","amount":"2000"},{"date":"2024-03-20","amount":"90"}],"advance":"next_instalment"}"#;
+    let rate = br#"{"unit_periods_per_year":12,"advances":[{"t":0,"f":"0","amount":"6000"}],
+        "payments":[{"t":1,"f":"19/30","amount":"200","count":36,"step":1}]}"#;
+    let dates = br#"{"dates":[{"date":"1994-01-01","amount":"1000"},{"date":"1995-07-01","amount":"-1200"}]}"#;
+    run(&[schedule.to_vec(), flat.to_vec(), rate.to_vec(), dates.to_vec()], 10_000, targets::microloan);
+}
+
+#[test]
 fn genesis_files() {
     let genesis = serde_json::to_vec(&targets::node::genesis()).unwrap();
     let small = br#"{"config":{"chainId":1,"homesteadBlock":0,"londonBlock":5,"shanghaiTime":9},"difficulty":"0x1",

@@ -4,12 +4,13 @@
 //! is rounded at five points only, which have names ([`round`]). What was lent is repaid to the last minor unit, and a sum that is
 //! shared out is shared out whole; property tests replay random loans to prove it.
 //!
-//! Reading order: [`money`], [`rate`], [`date`], [`period`], [`day_count`], [`round`]; [`terms`], [`fee`], [`parts`]; [`loan`] (the heart),
+//! Reading order: [`money`], [`rate`], [`date`], [`period`], [`calendar`], [`day_count`], [`round`]; [`terms`], [`fee`], [`parts`]; [`loan`] (the heart),
 //! `level`; [`apr`], [`key_facts`]; [`share`], [`convert`], [`metrics`]. What is refused: [`limits`], [`Error`].
 
 #![forbid(unsafe_code)]
 
 pub mod apr;
+pub mod calendar;
 pub mod convert;
 pub mod date;
 pub mod day_count;

@@ -10,7 +10,7 @@ pub const MAX_INSTALMENTS: u32 = 600;
 pub const MAX_DISBURSEMENTS: usize = 100;
 
 /// Payments replayed into one loan.
-pub const MAX_PAYMENTS: usize = 5_000;
+pub const MAX_PAYMENTS: usize = 1_000;
 
 /// Kinds of fee of one product.
 pub const MAX_FEES: usize = 16;

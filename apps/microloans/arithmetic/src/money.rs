@@ -153,12 +153,8 @@ pub(crate) fn parse_decimal(text: &str, decimals: u8, what: &'static str) -> Res
     if rest.bytes().any(|byte| byte != b'0') {
         return Err(Error::TooManyDecimals { text: shortened(text), what, decimals });
     }
-    let whole: i128 = whole.parse().map_err(|_| wrong())?;
-    let mut scaled = whole * 10_i128.pow(decimals.into());
-    if !kept.is_empty() {
-        let kept_value: i128 = kept.parse().map_err(|_| wrong())?;
-        scaled += kept_value * 10_i128.pow(u32::from(decimals) - kept.len() as u32);
-    }
+    // The digits with as many zeros as are left out: at most twenty, and ten more.
+    let scaled: i128 = format!("{whole}{kept:0<width$}", width = usize::from(decimals)).parse().map_err(|_| wrong())?;
     Ok(if is_negative { -scaled } else { scaled })
 }
 

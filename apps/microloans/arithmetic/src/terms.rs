@@ -88,6 +88,9 @@ pub struct Terms {
     pub fees: Vec<Fee>,
     /// What is charged for paying late.
     pub penalty: Option<Penalty>,
+    /// After so many days late the loan does not perform, and from then on interest and penalties are at most the principal outstanding that
+    /// day (in duplum, the double), until nothing is overdue.
+    pub in_duplum: Option<u16>,
     /// What a payment pays first, of each instalment from the oldest on.
     pub order: [Component; 4],
     /// What is done with money paid ahead.
@@ -118,6 +121,7 @@ impl Terms {
             grace: Grace::default(),
             fees: Vec::new(),
             penalty: None,
+            in_duplum: None,
             order: DEFAULT_ORDER,
             prepayment: Prepayment::default(),
         }

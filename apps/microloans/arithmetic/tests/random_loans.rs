@@ -112,39 +112,43 @@ fn terms() -> impl Strategy<Value = Terms> {
     let money = (1..200_000_i128, 0..1_500_u32, proptest::collection::vec((0..90_u16, 1..50_000_i128), 0..3));
     let time = (every(), 1..20_u32, 0..1_000_i32, 1..70_i32);
     let grace = (0..6_u32, 0..6_u32);
-    (ways, money, time, grace, fees(), penalty()).prop_map(|(ways, money, time, grace, fees, penalty)| {
-        let (method, day_count, prepayment, multiple, rounding) = ways;
-        let (principal, rate, more) = money;
-        let (every, instalments, start, first_due) = time;
-        let start = Date::new(2023, 1, 1).unwrap().plus_days(start);
-        let first_due = start.plus_days(first_due);
-        let periods = Periods::new(first_due, every);
-        let last_due = periods.end(i32::try_from(instalments).unwrap() - 1);
-        let mut disbursements = vec![Disbursement { date: start, amount: principal }];
-        for (days, amount) in more {
-            let date = disbursements.last().unwrap().date.plus_days(days.into());
-            if date < last_due {
-                disbursements.push(Disbursement { date, amount });
+    let in_duplum = proptest::option::weighted(0.2, 1..100_u16);
+    (ways, money, time, grace, fees(), penalty(), in_duplum).prop_map(
+        |(ways, money, time, grace, fees, penalty, in_duplum)| {
+            let (method, day_count, prepayment, multiple, rounding) = ways;
+            let (principal, rate, more) = money;
+            let (every, instalments, start, first_due) = time;
+            let start = Date::new(2023, 1, 1).unwrap().plus_days(start);
+            let first_due = start.plus_days(first_due);
+            let periods = Periods::new(first_due, every);
+            let last_due = periods.end(i32::try_from(instalments).unwrap() - 1);
+            let mut disbursements = vec![Disbursement { date: start, amount: principal }];
+            for (days, amount) in more {
+                let date = disbursements.last().unwrap().date.plus_days(days.into());
+                if date < last_due {
+                    disbursements.push(Disbursement { date, amount });
+                }
             }
-        }
-        let currency: Currency = "KES".parse().unwrap();
-        let first = disbursements[0];
-        let grace = Grace { principal: grace.0.min(instalments - 1), interest: grace.1.min(instalments - 1) };
-        let terms = Terms {
-            disbursements,
-            method,
-            day_count,
-            multiple,
-            rounding,
-            grace,
-            fees,
-            penalty,
-            prepayment,
-            ..Terms::new(currency, first, tenths_of_percent(rate), first_due, every, instalments)
-        };
-        // What is kept back must leave something.
-        if terms.check().is_ok() { terms } else { Terms { fees: Vec::new(), ..terms } }
-    })
+            let currency: Currency = "KES".parse().unwrap();
+            let first = disbursements[0];
+            let grace = Grace { principal: grace.0.min(instalments - 1), interest: grace.1.min(instalments - 1) };
+            let terms = Terms {
+                disbursements,
+                method,
+                day_count,
+                multiple,
+                rounding,
+                grace,
+                fees,
+                penalty,
+                in_duplum,
+                prepayment,
+                ..Terms::new(currency, first, tenths_of_percent(rate), first_due, every, instalments)
+            };
+            // What is kept back must leave something.
+            if terms.check().is_ok() { terms } else { Terms { fees: Vec::new(), ..terms } }
+        },
+    )
 }
 
 /// Lets something happen; returns the loan that goes on, if another one does.
@@ -256,7 +260,7 @@ fn every_minor_unit_is_accounted_for() {
         let mut loan = Loan::new(terms.clone()).unwrap();
         let planned = loan.schedule();
         assert_eq!(planned.totals().principal, terms.principal());
-        assert_eq!(planned.lines.len() <= terms.instalments as usize, true);
+        assert!(planned.lines.len() <= terms.instalments as usize);
         assert_books(&loan);
         for (days, happening) in history {
             let new = happen(&mut loan, *days, *happening);

@@ -120,6 +120,15 @@ impl Status {
     }
 }
 
+/// What happens by itself, in the order of one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    FallsDue,
+    /// The loan has been late for so long that what it may cost is limited.
+    StopsPerforming,
+    Disbursement(usize),
+}
+
 /// Who pays while time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Conduct {
@@ -155,6 +164,8 @@ pub struct Loan {
     /// Interest of instalments with grace, not yet asked for.
     deferred: Minor,
     overpaid: Minor,
+    /// What interest and penalties may still be charged, once the loan does not perform.
+    room: Option<Minor>,
 }
 
 impl Loan {
@@ -181,6 +192,7 @@ impl Loan {
             accrued_to: start,
             deferred: 0,
             overpaid: 0,
+            room: None,
             terms,
         };
         loan.pass(start, Conduct::Actual);
@@ -220,18 +232,33 @@ impl Loan {
 
     /// What happens up to the end of a day: instalments fall due and money is disbursed.
     fn pass(&mut self, until: Date, conduct: Conduct) {
-        while self.status == Status::Active {
-            let due = self.instalments.get(self.next).map(|instalment| instalment.due).filter(|due| *due <= until);
-            let disbursed =
-                self.terms.disbursements.get(self.entered).filter(|disbursement| disbursement.date <= until);
-            match (due, disbursed.copied()) {
-                (Some(due), Some(disbursement)) if disbursement.date < due => self.disburse(disbursement),
-                (None, Some(disbursement)) => self.disburse(disbursement),
-                (Some(due), _) => self.fall_due(due, conduct),
-                (None, None) => break,
+        while let Some((date, event)) =
+            self.next_event().filter(|(date, _)| *date <= until && self.status == Status::Active)
+        {
+            match event {
+                Event::FallsDue => self.fall_due(date, conduct),
+                Event::StopsPerforming => {
+                    self.accrue_to(date);
+                    self.room = Some(self.outstanding);
+                }
+                Event::Disbursement(at) => self.disburse(self.terms.disbursements[at]),
             }
         }
         self.today = self.today.max(until);
+    }
+
+    fn next_event(&self) -> Option<(Date, Event)> {
+        let due = self.instalments.get(self.next).map(|instalment| (instalment.due, Event::FallsDue));
+        let disbursed = self.terms.disbursements.get(self.entered);
+        let disbursed = disbursed.map(|disbursement| (disbursement.date, Event::Disbursement(self.entered)));
+        let stops = self.stops_performing().map(|date| (date, Event::StopsPerforming));
+        [due, stops, disbursed].into_iter().flatten().min()
+    }
+
+    fn stops_performing(&self) -> Option<Date> {
+        let days = self.terms.in_duplum.filter(|_| self.room.is_none())?;
+        let oldest = self.instalments[..self.next].iter().find(|instalment| instalment.unpaid().total() > 0)?;
+        Some(oldest.due.plus_days(days.into()))
     }
 
     fn disburse(&mut self, disbursement: Disbursement) {
@@ -248,6 +275,9 @@ impl Loan {
         let at = self.next;
         self.charge(at);
         self.next += 1;
+        if self.base() == 0 {
+            self.end_flat_interest();
+        }
         if conduct == Conduct::AsAgreed {
             let instalment = &mut self.instalments[at];
             instalment.paid = instalment.charged;
@@ -264,7 +294,8 @@ impl Loan {
         let planned = if is_last { own_paid.principal + base } else { self.planned_principal(at, own_interest) };
         let principal = planned.clamp(own_paid.principal, own_paid.principal + base);
         let carried = if is_last { 0 } else { self.carried(own_interest, principal, &own_paid) };
-        let mut interest = own_interest - carried;
+        // What was paid ahead stays paid, should less have accrued.
+        let mut interest = (own_interest - carried).max(own_paid.interest);
         if at < self.terms.grace.interest as usize && !is_last {
             self.deferred += interest - own_paid.interest;
             interest = own_paid.interest;
@@ -277,8 +308,14 @@ impl Loan {
         self.instalments[at].brought = Parts::default();
         self.arrears += principal - own_paid.principal;
         self.accrued = carried;
-        if self.base() == 0 {
-            self.flat_base = 0;
+    }
+
+    /// No principal is left to fall due: flat interest ends, and what was paid ahead of it pays what is overdue.
+    fn end_flat_interest(&mut self) {
+        self.flat_base = 0;
+        if self.terms.method == Method::Flat {
+            let spare = self.use_otherwise(Minor::MAX);
+            self.overpaid += self.pay_due(spare);
         }
     }
 
@@ -299,6 +336,12 @@ impl Loan {
     /// Principal that has not fallen due.
     const fn base(&self) -> Minor {
         self.outstanding - self.arrears
+    }
+
+    /// Looks ahead as if everything overdue had been paid: nothing is late any more.
+    const fn catch_up(&mut self) {
+        self.repay_arrears();
+        (self.terms.in_duplum, self.room) = (None, None);
     }
 
     const fn repay_arrears(&mut self) {
@@ -323,9 +366,16 @@ impl Loan {
         interest(balance, self.terms.rate, share(self.terms.day_count, self.terms.periods, from, to))
     }
 
+    /// Interest since the last segment ended, as far as there is room for it.
+    fn segment(&self, date: Date) -> Minor {
+        let interest = self.interest_between(self.bearing(), self.accrued_to, date);
+        interest.min(self.room.unwrap_or(Minor::MAX))
+    }
+
     /// Ends a segment of accrual. After the last due date, interest falls due as it accrues.
     fn accrue_to(&mut self, date: Date) {
-        let segment = self.interest_between(self.bearing(), self.accrued_to, date);
+        let segment = self.segment(date);
+        self.room = self.room.map(|room| room - segment);
         let is_after_all = self.next == self.instalments.len();
         match self.instalments.last_mut().filter(|_| is_after_all) {
             Some(last) => last.charged.interest += segment,
@@ -336,7 +386,7 @@ impl Loan {
 
     /// Interest accrued to this day that nobody has paid and no instalment asks for; below zero if flat interest was paid ahead.
     fn accrued_unpaid(&self) -> Minor {
-        let segment = self.interest_between(self.bearing(), self.accrued_to, self.today);
+        let segment = self.segment(self.today);
         let paid: Minor = self.instalments[self.next..].iter().map(|instalment| instalment.paid.interest).sum();
         self.accrued + segment - paid
     }
@@ -356,8 +406,9 @@ impl Loan {
                 Late::Once(charge) => charge.on(unpaid.total() - unpaid.penalties),
                 Late::Daily(rate) => late_interest(unpaid.principal, rate, instalment.late_until, self.today),
             };
-            let charged = asked.min(room).max(0);
+            let charged = asked.min(room).min(self.room.unwrap_or(Minor::MAX)).max(0);
             room -= charged;
+            self.room = self.room.map(|room| room - charged);
             instalment.charged.penalties += charged;
             instalment.late_until = self.today;
         }

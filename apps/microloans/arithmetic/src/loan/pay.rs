@@ -37,7 +37,8 @@ impl Loan {
 
     fn take(&mut self, amount: Minor) -> Receipt {
         let before = self.totals().paid;
-        if self.terms.method == Method::Daily {
+        // The balance, or the room that is left, may change.
+        if self.terms.method == Method::Daily || self.room.is_some() {
             self.accrue_to(self.today);
         }
         if amount >= self.owed() && amount > self.overdue().total() {
@@ -51,6 +52,9 @@ impl Loan {
             // All principal is repaid: what is left to pay is interest that has not fallen due.
             self.accelerate();
             left = self.pay_due(left);
+        }
+        if self.overdue().total() == 0 {
+            self.room = None;
         }
         if self.owed() == 0 && self.entered == self.terms.disbursements.len() {
             self.accelerate();
@@ -66,7 +70,7 @@ impl Loan {
     }
 
     /// Pays instalments that have fallen due, the oldest first; returns what is left.
-    fn pay_due(&mut self, amount: Minor) -> Minor {
+    pub(super) fn pay_due(&mut self, amount: Minor) -> Minor {
         let mut left = amount;
         for instalment in &mut self.instalments[..self.next] {
             let paid = instalment.unpaid().paid_by(left, &self.terms.order);
@@ -187,7 +191,7 @@ impl Loan {
         self.accrue_to(self.today);
         let at = self.current();
         let unpaid = self.accrued_unpaid() + self.deferred;
-        self.count_as_principal(-unpaid);
+        let spare = self.use_otherwise(-unpaid);
         let interest = unpaid.max(0);
         let principal = self.base();
         for instalment in &mut self.instalments[self.next..] {
@@ -200,16 +204,24 @@ impl Loan {
         self.arrears = self.outstanding;
         (self.accrued, self.deferred) = (0, 0);
         self.next = self.instalments.len();
+        self.overpaid += self.pay_due(spare);
     }
-    /// Interest paid ahead of its time repays principal, from the last instalment back.
-    fn count_as_principal(&mut self, interest: Minor) {
-        let mut left = interest.min(self.base()).max(0);
-        self.outstanding -= left;
+
+    /// Lets interest that was paid ahead of its time, of the last instalments first, repay principal; returns what there is none for.
+    pub(super) fn use_otherwise(&mut self, interest: Minor) -> Minor {
+        let mut left = interest.max(0);
+        let mut spare = 0;
+        let mut base = self.base();
         for instalment in self.instalments[self.next..].iter_mut().rev() {
-            let part = instalment.paid.interest.min(left);
-            instalment.paid.interest -= part;
-            instalment.paid.principal += part;
-            left -= part;
+            let taken = instalment.paid.interest.min(left);
+            let repaid = taken.min(base);
+            instalment.paid.interest -= taken;
+            instalment.paid.principal += repaid;
+            left -= taken;
+            base -= repaid;
+            spare += taken - repaid;
         }
+        self.outstanding -= self.base() - base;
+        spare
     }
 }

@@ -146,7 +146,7 @@ impl Loan {
     /// What the instalments are if nothing more is disbursed and all are paid on their days.
     fn kept(mut self) -> Vec<super::Instalment> {
         self.terms.disbursements.truncate(self.entered);
-        self.repay_arrears();
+        self.catch_up();
         if let Some(last) = self.instalments.last() {
             let end = last.due;
             self.pass(end, Conduct::AsAgreed);

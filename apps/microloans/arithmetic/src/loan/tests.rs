@@ -369,6 +369,24 @@ fn lateness_by_the_day_stops_at_its_cap() {
 }
 
 #[test]
+fn in_duplum_the_principal_is_doubled_at_most() {
+    let daily = Terms {
+        method: Method::Daily,
+        day_count: DayCount::Actual365,
+        ..terms("1000", "73", "2024-01-01", "2024-02-01", "1 month", 1)
+    };
+    let owed = |terms: &Terms, day| loan(terms).pay_off(date(day)).unwrap();
+    // 2.00 a day: 31 days until it is due, 90 until it does not perform, 500 until the principal is doubled.
+    let capped = Terms { in_duplum: Some(90), ..daily.clone() };
+    assert_eq!(date("2024-05-01").days_since(date("2024-01-01")), 31 + 90);
+    assert_eq!([owed(&capped, "2024-05-01"), owed(&daily, "2024-05-01")], [cents("1242"); 2]);
+    assert_eq!([owed(&capped, "2025-09-13"), owed(&daily, "2025-09-13")], [cents("2242"); 2]);
+    assert_eq!([owed(&capped, "2029-01-01"), owed(&daily, "2029-01-01")], [cents("2242"), cents("4654")]);
+    let penalised = Terms { penalty: penalty(Late::Daily(Rate::percent(73).unwrap()), None), ..capped };
+    assert_eq!(owed(&penalised, "2029-01-01"), cents("2242"), "penalties count");
+}
+
+#[test]
 fn a_waiver_is_not_a_payment() {
     let terms = Terms { penalty: penalty(Late::Once(Charge::Share(Rate::percent(10).unwrap())), None), ..hundred("7") };
     let mut loan = loan(&terms);

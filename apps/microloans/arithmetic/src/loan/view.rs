@@ -151,7 +151,7 @@ impl Loan {
             if loan.terms.method == Method::Daily {
                 loan.accrue_to(loan.today);
             }
-            loan.repay_arrears();
+            loan.catch_up();
             loan.pass(end, Conduct::AsAgreed);
         }
         let mut lines = loan.lines();

@@ -10,7 +10,8 @@ use serde::{
 
 use crate::{CalculatorError, at};
 
-/// A decimal string, or a whole number.
+/// A decimal string, or a number. A number with a point is taken by its shortest decimal form, which is what was written if
+/// that has at most fifteen digits.
 #[derive(Clone, Debug)]
 pub(crate) struct Decimal(pub(crate) String);
 
@@ -42,7 +43,7 @@ impl Visitor<'_> for DecimalVisitor {
     type Value = Decimal;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a decimal string such as \"12.50\", or a whole number")
+        f.write_str("a decimal string such as \"12.50\"")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Decimal, E> {
@@ -54,6 +55,10 @@ impl Visitor<'_> for DecimalVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Decimal, E> {
+        Ok(Decimal(number.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Decimal, E> {
         Ok(Decimal(number.to_string()))
     }
 }

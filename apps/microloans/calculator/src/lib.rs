@@ -1,8 +1,7 @@
 //! The loan calculator: JSON in, JSON out, for `braid microloans schedule` and `braid microloans apr`. What the keys mean is written in
 //! `docs/microloans.md`; what is calculated, in `braid-microloans-arithmetic`. No input, no output, no clock.
 //!
-//! Amounts and rates are decimal strings, since a JSON number is a binary fraction to most programs; whole numbers may stand without
-//! quotes. Keys that are not known are refused: a misspelt key would change the result unseen.
+//! Amounts and rates are decimal strings, since a JSON number is a binary fraction to most programs; numbers are read all the same. Keys that are not known are refused: a misspelt key would change the result unseen.
 
 #![forbid(unsafe_code)]
 

@@ -50,7 +50,7 @@ fn a_schedule_has_the_keys_it_should() {
 #[test]
 fn optional_keys_may_be_left_out_or_null() {
     let short = json!({
-        "principal": 100, "currency": "USD", "annual_rate_percent": "9.4822", "method": "declining", "disbursed": "2024-01-01",
+        "principal": 100, "currency": "USD", "annual_rate_percent": 9.4822, "method": "declining", "disbursed": "2024-01-01",
         "instalments": 6, "payments": null, "fees": null, "grace_interest": null,
     });
     assert_eq!(ask(schedule, &short), ask(schedule, &hundred()));
@@ -144,7 +144,9 @@ fn requests_that_cannot_be_followed_say_why() {
     let cases = [
         (json!({ "principal": "-1" }), "a disbursement must be more than zero"),
         (json!({ "principal": "1.005" }), "principal: 1.005 has more decimals than USD"),
-        (json!({ "principal": 1.5 }), "a decimal string"),
+        (json!({ "principal": true }), "a decimal string"),
+        (json!({ "principal": 1e300 }), "principal: "),
+        (json!({ "principal": 1.005 }), "principal: 1.005 has more decimals than USD"),
         (json!({ "principal": "99999999999999999999" }), "principal: amount"),
         (json!({ "currency": "XYZ" }), "currency \"XYZ\" is not known"),
         (json!({ "annual_rate_percent": "-1" }), "annual_rate_percent: a rate must be"),
@@ -188,6 +190,7 @@ fn rates_by_unit_periods() {
         (loan(json!(12), "6000", json!([{ "t": 1, "f": "19/30", "amount": "200", "count": 36, "step": 1 }])), "11.82"),
         (loan(json!(24), "5000", json!([{ "t": 0, "f": "6/15", "amount": "219.17", "count": 24 }])), "10.34"),
         (loan(json!(4), "10000", json!([{ "t": 1, "f": "39/90", "amount": "385", "count": 40 }])), "8.97"),
+        (loan(json!("365/255"), "1000", json!([{ "t": 1, "f": "0/255", "amount": "1080" }])), "11.45"),
         (loan(json!(52), "500", json!([{ "t": 4, "f": "4/7", "amount": "17.60", "count": 30 }])), "14.96"),
         (
             loan(json!("12"), "5000", json!([{ "t": 1, "amount": "250" }, { "t": 2, "amount": 230, "count": 23 }])),

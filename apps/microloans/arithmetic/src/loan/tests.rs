@@ -226,6 +226,15 @@ fn an_instalment_paid_early_costs_interest_to_that_day() {
         "0.58 0.24 0.59 0.29 0.20 0.10",
         "83.57 66.80 50.38 33.66 16.85 0.00",
     );
+    // Most of the next one is paid a month early: 0.20 that the period before went on accruing, and 16.71 of principal. What is left
+    // of it is 0.10 of interest, and the other 0.19 of that period fall due with the one after.
+    let payments = [("2024-02-01", "17.01"), ("2024-02-15", "17.01"), ("2024-03-01", "16.91")];
+    check(
+        &paid(&hundred("7"), &payments),
+        "17.01 17.01 17.01 17.01 17.01 16.85",
+        "0.58 0.24 0.30 0.48 0.20 0.10",
+        "83.57 66.80 50.09 33.56 16.75 0.00",
+    );
 }
 
 #[test]

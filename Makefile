@@ -65,11 +65,13 @@ network: deps-node test-binary
 	node tests/network/network.mjs --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 	node tests/network/network.mjs --rounds 1 --scheme bls12381-threshold $(if $(SEED),--seed $(SEED))
 	node tests/network/network.mjs --rounds 1 --dissemination coded $(if $(SEED),--seed $(SEED))
+	node tests/network/group.mjs
 	node tests/network/partition.mjs
 
 .PHONY: run-network-short
 run-network-short:
 	node tests/network/network.mjs --short
+	node tests/network/group.mjs
 	node tests/network/partition.mjs --rounds 1 --seconds 4
 
 .PHONY: test-binary

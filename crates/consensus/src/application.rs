@@ -27,9 +27,10 @@ use crate::{
     committees::Committees,
     faults::{Fault, Faults},
     pipeline::{Pipeline, Refusal},
+    reshare::{Contract, Verdict},
     rules::Rules,
     status::Board,
-    validity::{build_header, check_header},
+    validity::{HeaderError, build_header, check_header},
 };
 
 /// How far a time stamp may be ahead of our clock before we wait with the verdict.
@@ -62,20 +63,20 @@ pub(crate) struct Shared {
 }
 
 /// The application that simplex runs.
-pub(crate) struct Application<K> {
+pub(crate) struct Application<K: Dissemination> {
     shared: Arc<Shared>,
-    marker: std::marker::PhantomData<fn() -> K>,
+    contract: Contract<K>,
 }
 
-impl<K> Clone for Application<K> {
+impl<K: Dissemination> Clone for Application<K> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), marker: self.marker }
+        Self { shared: Arc::clone(&self.shared), contract: self.contract.clone() }
     }
 }
 
 impl<K: Dissemination> Application<K> {
-    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, marker: std::marker::PhantomData }
+    pub(crate) const fn new(shared: Arc<Shared>, contract: Contract<K>) -> Self {
+        Self { shared, contract }
     }
 }
 
@@ -101,29 +102,41 @@ impl Shared {
     async fn propose<K: Dissemination>(
         &self,
         clock: &impl Clock,
+        contract: &Contract<K>,
         context: Context<K::Commitment, PublicKey>,
         mut ancestry: impl Ancestry<Block<K>>,
     ) -> Option<Digested<Block<K>>> {
+        let whole = ancestry.clone();
         let parent = ancestry.next().await?;
         let header = &parent.inner().header;
         let place = (header.height, commonware_cryptography::Digestible::digest(&parent));
-        let committee = self.committees.committee(context.epoch())?;
+        let members = self.committees.members(context.epoch())?;
         let above = with_parent(&parent, &ancestry);
         let pending = log_refusal(self.pipeline.in_flight(place, above).await)?;
         let in_flight = pending.iter().map(|block| block.transactions.len()).sum();
         self.wait_for_turn(clock, header, in_flight).await;
         let above = with_parent(&parent, &ancestry);
         let execution = log_refusal(self.pipeline.commitment(place, above).await)?;
+        let offer = contract.offer(&self.rules, header.height + 1, whole).await;
+        let Some(mut offer) = offer else {
+            tracing::warn!(
+                height = header.height + 1,
+                "makes no proposal: the outcome of the resharing is not known here"
+            );
+            return None;
+        };
+        let reshare = offer.payload.take();
         let transactions = log_refusal(self.pipeline.propose(pending, self.pace.limits).await)?;
         let encoded: Vec<Bytes> = transactions.iter().map(encode).collect();
-        let body = body_digest(&encoded);
+        let body = body_digest(&encoded, reshare.as_ref());
         let parent = (header, place.1);
         let vote = self.vote.clone();
-        let header = build_header(context, parent, now_ms(clock), execution, body, vote, &self.rules, &committee)?;
+        let header = build_header(context, parent, now_ms(clock), execution, body, vote, &self.rules, &members)?;
         let digest = header.digest();
         let ordered = self.pipeline.built(&header, transactions);
         self.start(&ordered);
-        Some(Digested::precomputed(Block { header, transactions: encoded }, digest))
+        offer.take();
+        Some(Digested::precomputed(Block { header, transactions: encoded, reshare }, digest))
     }
 
     /// Begins executing a block before anything is decided about it.
@@ -135,16 +148,23 @@ impl Shared {
     async fn verify<K: Dissemination>(
         &self,
         clock: &impl Clock,
+        contract: &Contract<K>,
         mut ancestry: impl Ancestry<Block<K>>,
     ) -> Result<Option<Fault>, Refusal> {
+        let whole = ancestry.clone();
         let block = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let parent = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let (header, above) = (&block.inner().header, &parent.inner().header);
         let (validator, height) = (header.context.leader.clone(), header.height);
         let invalid = |reason: String| Some(Fault::InvalidBlock { validator: validator.clone(), height, reason });
-        let committee = self.committees.committee(header.context.epoch()).ok_or(Refusal::Unavailable)?;
-        if let Err(error) = check_header(header, above, &self.rules, &committee) {
+        let members = self.committees.members(header.context.epoch()).ok_or(Refusal::Unavailable)?;
+        if let Err(error) = check_header(header, above, &self.rules, &members) {
             return Ok(invalid(error.to_string()));
+        }
+        match contract.check(&self.rules, whole).await {
+            Verdict::Right => {}
+            Verdict::Wrong => return Ok(invalid(HeaderError::Reshare.to_string())),
+            Verdict::Unknown => return Err(Refusal::Unavailable),
         }
         let drift = u64::try_from(MAX_CLOCK_DRIFT.as_millis()).unwrap_or(u64::MAX);
         let early = header.timestamp_ms.saturating_sub(now_ms(clock).saturating_add(drift));
@@ -203,13 +223,13 @@ where
         ancestry: impl Ancestry<Block<K>>,
         (): (),
     ) -> Option<Digested<Block<K>>> {
-        let block = self.shared.propose(&clock, context, ancestry).await?;
+        let block = self.shared.propose(&clock, &self.contract, context, ancestry).await?;
         self.shared.board.update(|status| status.proposed += 1);
         Some(block)
     }
 
     async fn verify(&mut self, (clock, _): (E, Self::Context), ancestry: impl Ancestry<Block<K>>) -> bool {
-        match self.shared.verify(&clock, ancestry).await {
+        match self.shared.verify(&clock, &self.contract, ancestry).await {
             Ok(None) => {
                 self.shared.board.update(|status| status.verified += 1);
                 true

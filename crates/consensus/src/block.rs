@@ -1,8 +1,9 @@
 //! The ordered block: what validators agree on.
 //!
 //! It is a consensus header and a list of signed transactions; executing it gives the Ethereum block of the same height. Its
-//! digest is the BLAKE3 hash of the encoded header, and the header holds the BLAKE3 hash of the encoded list, so headers alone
-//! can be followed and checked. Encodings are canonical: what decodes, encodes to the same bytes, and a body that is not the one
+//! digest is the BLAKE3 hash of the encoded header, and the header holds the BLAKE3 hash of the body, so headers alone
+//! can be followed and checked. Under a threshold scheme some blocks carry a part of the [ceremony](crate::reshare) as well; it belongs
+//! to the body. Encodings are canonical: what decodes, encodes to the same bytes, and a body that is not the one
 //! its header names does not decode.
 //!
 //! Blocks travel whole or erasure coded ([`Dissemination`]); the two differ only in how the header's context names the parent.
@@ -23,7 +24,11 @@ use commonware_utils::NZU16;
 
 use braid_types::BlockRef;
 
-use crate::committee::{Change, Committee, Tally};
+use crate::{
+    committee::{Change, Committee, Tally},
+    reshare,
+    scheme::Signatures,
+};
 
 /// A BLAKE3 hash: names an ordered block.
 pub type Digest = blake3::Digest;
@@ -94,13 +99,14 @@ pub struct Header<K: Dissemination> {
     pub beneficiary: Address,
     /// The Ethereum block that this chain's blocks gave some heights before.
     pub execution: BlockRef,
-    /// BLAKE3 of the encoded list of transactions.
+    /// [`body_digest`] of the transactions and what stands beside them.
     pub body: Digest,
     /// The change of the committee that the leader asks for.
     pub vote: Option<Change>,
     /// Votes of this epoch's blocks up to this one.
     pub tally: Tally,
-    /// In genesis and in the last block of an epoch: the committee of the next.
+    /// In genesis and in the last block of an epoch: whom the votes elected. With ed25519 they are the committee of the next epoch;
+    /// with a threshold scheme they have to be given shares before (see [`crate::reshare`]).
     pub next: Option<Committee>,
 }
 
@@ -197,12 +203,23 @@ impl BodyLimits {
 }
 
 /// A header and its transactions, each in its EIP-2718 encoding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Block<K: Dissemination> {
-    /// The header; its `body` names `transactions`.
+    /// The header; its `body` names the rest.
     pub header: Header<K>,
     /// The transactions in order.
     pub transactions: Vec<Bytes>,
+    /// What it carries of a ceremony.
+    pub reshare: Option<reshare::Payload>,
+}
+
+impl<K: Dissemination> fmt::Debug for Block<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { header, transactions, reshare } = self;
+        let mut fields = f.debug_struct("Block");
+        fields.field("header", header).field("transactions", transactions);
+        fields.field("carries_reshare", &reshare.is_some()).finish()
+    }
 }
 
 /// Bytes of an encoded list of transactions.
@@ -211,11 +228,22 @@ pub fn body_size(transactions: &[Bytes]) -> usize {
     transactions.len().encode_size() + transactions.iter().map(each).sum::<usize>()
 }
 
-/// BLAKE3 of the encoded list.
-pub fn body_digest(transactions: &[Bytes]) -> Digest {
+/// Begins what is hashed of a body with a payload. No list begins so: its length would have more bits than there are.
+const WITH_PAYLOAD: [u8; 16] = [0xff; 16];
+
+/// BLAKE3 of the encoded list; with what the block carries of a ceremony, BLAKE3 of the hashes of both, so that either can be shown
+/// without the other.
+pub fn body_digest(transactions: &[Bytes], reshare: Option<&reshare::Payload>) -> Digest {
     let mut encoded = Vec::with_capacity(body_size(transactions));
     write_body(transactions, &mut encoded);
-    Blake3::hash(&[&encoded])
+    let list = Blake3::hash(&[&encoded]);
+    let Some(reshare) = reshare else { return list };
+    let payload = Blake3::hash(&[&reshare.encode()]);
+    Blake3::hash(&[&WITH_PAYLOAD, list.as_ref(), payload.as_ref()])
+}
+
+fn read_reshare(buf: &mut impl Buf) -> Result<Option<reshare::Payload>, Error> {
+    bool::read(buf)?.then(|| reshare::read_payload(buf)).transpose()
 }
 
 fn write_body(transactions: &[Bytes], buf: &mut impl BufMut) {
@@ -244,8 +272,17 @@ fn read_body(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Vec<Bytes>, Erro
 }
 
 impl<K: Dissemination> Block<K> {
-    /// The first block: it names the Ethereum genesis and the first committee, so its digest fixes both.
-    pub fn genesis(committee: Committee, genesis: BlockRef) -> Self {
+    /// The first block: it names the Ethereum genesis, the first committee and its group, so its digest fixes all of them.
+    ///
+    /// # Errors
+    /// If the group's polynomial is for another number of members.
+    pub fn genesis(committee: Committee, genesis: BlockRef, signatures: &Signatures) -> Result<Self, Error> {
+        let reshare = match signatures {
+            Signatures::Ed25519 => None,
+            Signatures::Threshold(polynomial) => {
+                Some(reshare::Payload::EpochInfo(reshare::first(&committee, polynomial)?))
+            }
+        };
         let leader = committee.validators()[0].public_key.clone();
         let header = Header {
             context: Context { round: Round::zero(), leader, parent: (View::zero(), K::no_parent()) },
@@ -254,12 +291,12 @@ impl<K: Dissemination> Block<K> {
             timestamp_ms: 0,
             beneficiary: Address::ZERO,
             execution: genesis,
-            body: body_digest(&[]),
+            body: body_digest(&[], reshare.as_ref()),
             vote: None,
             tally: Tally::default(),
             next: Some(committee),
         };
-        Self { header, transactions: Vec::new() }
+        Ok(Self { header, transactions: Vec::new(), reshare })
     }
 }
 
@@ -267,12 +304,13 @@ impl<K: Dissemination> Write for Block<K> {
     fn write(&self, buf: &mut impl BufMut) {
         self.header.write(buf);
         write_body(&self.transactions, buf);
+        self.reshare.write(buf);
     }
 }
 
 impl<K: Dissemination> EncodeSize for Block<K> {
     fn encode_size(&self) -> usize {
-        self.header.encode_size() + body_size(&self.transactions)
+        self.header.encode_size() + body_size(&self.transactions) + self.reshare.encode_size()
     }
 }
 
@@ -282,10 +320,11 @@ impl<K: Dissemination> Read for Block<K> {
     fn read_cfg(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Self, Error> {
         let header = Header::read(buf)?;
         let transactions = read_body(buf, limits)?;
-        if body_digest(&transactions) != header.body {
+        let reshare = read_reshare(buf)?;
+        if body_digest(&transactions, reshare.as_ref()) != header.body {
             return Err(Error::Invalid("Block", "body is not the one the header names"));
         }
-        Ok(Self { header, transactions })
+        Ok(Self { header, transactions, reshare })
     }
 }
 
@@ -319,7 +358,7 @@ impl<K: Dissemination> CertifiableBlock for Block<K> {
 
 impl<K: Dissemination> BoundedBlock for Block<K> {
     fn max_encode_size(limits: &BodyLimits) -> usize {
-        Header::<K>::MAX_SIZE + limits.bytes
+        Header::<K>::MAX_SIZE + limits.bytes + 1 + reshare::max_payload_size()
     }
 }
 

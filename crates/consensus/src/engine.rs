@@ -72,8 +72,9 @@ use crate::{
     finality::{Finality, Finalized},
     peers::Peers,
     pipeline::Pipeline,
+    reshare::{self, Contract},
     rules::Rules,
-    scheme::{GroupShare, Scheme},
+    scheme::{GroupShare, Scheme, Signatures},
     status::{Board, Status},
     stop::{StopReason, Stopper},
     sync::{self, Server, Sources},
@@ -105,7 +106,7 @@ impl<E: Spawner + Metrics + Clock + Storage + CryptoRng> Runtime for E {}
 pub struct Settings {
     /// Its identity, and its signing key under ed25519.
     pub key: PrivateKey,
-    /// Its share of the group's key, under a threshold scheme.
+    /// Its share of the group's key in the first epoch, under a threshold scheme. Later ones it gets from the others.
     pub share: Option<GroupShare>,
     /// When it makes blocks.
     pub pace: Pace,
@@ -138,6 +139,8 @@ pub struct Network<P, B, S, R> {
     pub blocks: (S, R),
     /// Questions about state by those who join, and answers.
     pub sync: (S, R),
+    /// Parts of shares of the group's key, and acknowledgements.
+    pub shares: (S, R),
 }
 
 /// A running node.
@@ -197,6 +200,12 @@ pub enum StartError {
     /// The timeouts are not in order, or shorter than the block interval.
     #[error("timeouts must grow from the block interval over leader and certification to skip, and none may be zero")]
     Timeouts,
+    /// The storage of shares cannot be opened.
+    #[error("failed to open the storage of shares: {0}")]
+    Secrets(#[source] metadata::Error),
+    /// The genesis cannot be put into a block.
+    #[error("failed to make the first block: {0}")]
+    First(#[source] commonware_codec::Error),
     /// The storage of certificates and blocks cannot be opened.
     #[error("failed to open the archive of {what}: {reason}")]
     Archive {
@@ -230,7 +239,8 @@ pub fn max_message_size(rules: &Rules) -> u32 {
             marshal::max_payload_size::<ShardVariant, Scheme>(members, &limits),
         ),
     };
-    commonware_p2p::max_message_size(&[prefixed(votes), blocks, sync::message::MAX_MESSAGE_BYTES])
+    let (sync, shares) = (sync::message::MAX_MESSAGE_BYTES, reshare::max_message_size());
+    commonware_p2p::max_message_size(&[prefixed(votes), blocks, sync, shares])
 }
 
 type WholeVariant = Standard<Block<Whole>>;
@@ -293,13 +303,13 @@ impl Parts {
         let checker = Worker::start(context.child("checker"));
         let executor = Worker::start(context.child("executor"));
         let pipeline = Pipeline::new(ledger, rules.execution_lag, checker, executor, stopper.clone());
-        let committees = Committees::new(Arc::clone(&rules), settings.key.clone(), settings.share.clone());
+        let committees = Committees::new(Arc::clone(&rules), settings.key.clone(), settings.share.as_ref());
         let pipeline = Arc::new(pipeline);
         Self { rules, pipeline, committees, board, status, faults, reported, stopper, stopped }
     }
 
-    fn application<K: Dissemination>(&self, settings: &Settings) -> Application<K> {
-        Application::new(Arc::new(Shared {
+    fn shared(&self, settings: &Settings) -> Arc<Shared> {
+        Arc::new(Shared {
             rules: Arc::clone(&self.rules),
             pipeline: Arc::clone(&self.pipeline),
             committees: self.committees.clone(),
@@ -307,8 +317,12 @@ impl Parts {
             board: self.board.clone(),
             pace: settings.pace.clone(),
             vote: settings.vote.clone(),
-        }))
+        })
     }
+}
+
+fn genesis<K: Dissemination>(rules: &Rules) -> Result<Block<K>, StartError> {
+    Block::genesis(rules.committee.clone(), rules.genesis, &rules.signatures).map_err(StartError::First)
 }
 
 async fn start_whole<E, P, B, S, R, T>(
@@ -326,10 +340,10 @@ where
     R: Receiver<PublicKey = PublicKey>,
     T: Strategy,
 {
-    let block = Block::<Whole>::genesis(parts.rules.committee.clone(), parts.rules.genesis);
+    let block = genesis::<Whole>(&parts.rules)?;
     let digest = block.header.digest();
     let genesis = Digested::precomputed(block, digest);
-    let Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync } = network;
+    let Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync, shares } = network;
     let (engine, buffer) = buffered::Engine::<_, PublicKey, Block<Whole>, _, _>::new(
         context.child("broadcast"),
         buffered::Config {
@@ -343,10 +357,11 @@ where
         },
     );
     let broadcast = engine.start(blocks);
-    let application = parts.application(&settings);
+    let shared = parts.shared(&settings);
     let epocher = parts.rules.epocher();
     let wrapping = context.child("deferred");
-    let network = Joined { peers, blocker, channels: Channels { votes, certificates, resolver }, backfill, sync };
+    let network =
+        Joined { peers, blocker, channels: Channels { votes, certificates, resolver }, backfill, sync, shares };
     run::<E, Whole, WholeVariant, _, _, _, _, _, _, _>(
         context,
         settings,
@@ -356,7 +371,7 @@ where
         genesis,
         buffer,
         broadcast,
-        move |marshal| Deferred::new(wrapping, application, marshal, epocher),
+        move |marshal, contract| Deferred::new(wrapping, Application::new(shared, contract), marshal, epocher),
     )
     .await
 }
@@ -376,13 +391,13 @@ where
     R: Receiver<PublicKey = PublicKey>,
     T: Strategy,
 {
-    let block = Block::<Coded>::genesis(parts.rules.committee.clone(), parts.rules.genesis);
+    let block = genesis::<Coded>(&parts.rules)?;
     let digest = block.header.digest();
     let hashed = hash_context::<Blake3, _>(&block.header.context);
     let commitment = Commitment::from((digest, digest, hashed, GENESIS_CODING));
     let genesis =
         Arc::new(CodedBlock::<_, Coding, Blake3>::precomputed(Digested::precomputed(block, digest), commitment));
-    let Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync } = network;
+    let Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync, shares } = network;
     let (engine, buffer) = shards::Engine::new(
         context.child("shards"),
         shards::Config {
@@ -397,10 +412,11 @@ where
         },
     );
     let broadcast = engine.start(blocks);
-    let config = (parts.application(&settings), buffer.clone(), parts.committees.clone(), strategy.clone());
+    let config = (parts.shared(&settings), buffer.clone(), parts.committees.clone(), strategy.clone());
     let epocher = parts.rules.epocher();
     let wrapping = context.child("marshaled");
-    let network = Joined { peers, blocker, channels: Channels { votes, certificates, resolver }, backfill, sync };
+    let network =
+        Joined { peers, blocker, channels: Channels { votes, certificates, resolver }, backfill, sync, shares };
     run::<E, Coded, ShardVariant, _, _, _, _, _, _, _>(
         context,
         settings,
@@ -410,8 +426,9 @@ where
         genesis,
         buffer,
         broadcast,
-        move |marshal| {
-            let (application, shards, scheme_provider, strategy) = config;
+        move |marshal, contract| {
+            let (shared, shards, scheme_provider, strategy) = config;
+            let application = Application::new(shared, contract);
             let config = MarshaledConfig { application, marshal, shards, scheme_provider, strategy, epocher };
             Marshaled::new(wrapping, config)
         },
@@ -426,6 +443,7 @@ struct Joined<P, B, S, R> {
     channels: Channels<S, R>,
     backfill: (S, R),
     sync: (S, R),
+    shares: (S, R),
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of a node, each of its own type")]
@@ -438,7 +456,7 @@ async fn run<E, K, V, P, B, S, R, T, F, A>(
     genesis: V::Block,
     buffer: F,
     broadcast: Handle<()>,
-    automaton: impl FnOnce(MarshalMailbox<Scheme, V>) -> A,
+    automaton: impl FnOnce(MarshalMailbox<Scheme, V>, Contract<K>) -> A,
 ) -> Result<Node, StartError>
 where
     E: Runtime,
@@ -506,6 +524,26 @@ where
         },
     )
     .await;
+    let (ceremony, resharing) = match &rules.signatures {
+        Signatures::Ed25519 => (None, None),
+        Signatures::Threshold(_) => {
+            let parts = reshare::Parts {
+                rules: &rules,
+                committees: committees.clone(),
+                key: settings.key.clone(),
+                share: settings.share.clone(),
+                peers: network.peers.clone(),
+                blocker: network.blocker.clone(),
+                strategy: strategy.clone(),
+                stopper: stopper.clone(),
+                partition: prefix,
+                page_cache: page_cache.clone(),
+            };
+            let started = reshare::start(&context, parts, mailbox.clone(), network.shares).await;
+            let (ceremony, resharing) = started.map_err(StartError::Secrets)?;
+            (Some(ceremony), Some(resharing))
+        }
+    };
     let (finalized, updates) = Finalized::new();
     let (boundaries, passed) = mpsc::unbounded_channel();
     let next = floor.processed().map_or(0, |processed| processed.height().get() + 1);
@@ -518,7 +556,8 @@ where
         stopper: stopper.clone(),
         boundaries,
     };
-    let finality = context.child("finality").spawn(move |clock| finality.run(clock, updates));
+    let contract = Contract::new(ceremony.clone());
+    let finality = context.child("finality").spawn(move |clock| finality.run(clock, updates, ceremony));
     let marshal = marshal.start(finalized, buffer, resolver);
     let certificates = Certificates::new::<E, K, V>(mailbox.clone(), ends.clone(), Arc::clone(&rules));
     let sources = Sources {
@@ -536,7 +575,7 @@ where
         peers: network.peers,
         blocker: network.blocker,
         marshal: mailbox.clone(),
-        automaton: automaton(mailbox),
+        automaton: automaton(mailbox, contract),
         watcher: Watcher::new(context.child("watcher"), committees.clone(), faults, board.clone()),
         strategy,
         timeouts: settings.timeouts,
@@ -548,7 +587,7 @@ where
         root,
     };
     let epochs = context.child("orchestrator").spawn(move |_| orchestrator.run(epoch, network.channels, passed));
-    let tasks = Tasks([epochs, finality, marshal, broadcast].into_iter().chain(serving).collect());
+    let tasks = Tasks([epochs, finality, marshal, broadcast].into_iter().chain(serving).chain(resharing).collect());
     Ok(Node { status, faults: reported, certificates, committees, stopped, _tasks: tasks })
 }
 
@@ -604,8 +643,7 @@ where
     for epoch in oldest.get().max(1)..=newest.get() {
         let before = Epoch::new(epoch - 1);
         let end = ends.get(before).await.map_err(StartError::Ends)?;
-        if let Some(committee) = end.and_then(|end| end.headers.last()?.next.clone()) {
-            committees.insert(Epoch::new(epoch), committee);
+        if end.is_some_and(|end| end.headers.last().is_some_and(|header| committees.learn(header, None))) {
             continue;
         }
         let height = rules.last_of(before);
@@ -614,9 +652,8 @@ where
         let Some(stored) = stored else { continue };
         let digest = stored.digest();
         let block = V::into_shared(V::restore(stored, digest));
-        if let Some(committee) = &block.inner().header.next {
-            committees.insert(Epoch::new(epoch), committee.clone());
-        }
+        let Block { header, reshare, .. } = block.inner();
+        committees.learn(header, reshare.as_ref());
     }
     Ok(())
 }

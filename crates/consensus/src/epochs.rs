@@ -19,11 +19,7 @@ use commonware_consensus::{
     },
     types::{Epoch, Height, ViewDelta},
 };
-use commonware_cryptography::{
-    Blake3,
-    certificate::{Provider as _, Scheme as _},
-    ed25519::PublicKey,
-};
+use commonware_cryptography::{Blake3, certificate::Scheme as _, ed25519::PublicKey};
 use commonware_macros::select_loop;
 use commonware_p2p::{
     Blocker, Channel, Message, Receiver, Sender,
@@ -226,9 +222,8 @@ where
     async fn enter<S: Sender<PublicKey = PublicKey>>(&mut self, epoch: Epoch, muxed: &mut Muxed<S>) -> Option<Running> {
         let parent = self.parent_of(epoch).await?;
         let committee = self.committees.committee(epoch)?;
-        let scheme = self.committees.scheme(epoch)?;
-        let before = epoch.previous().and_then(|epoch| self.committees.committee(epoch));
-        self.peers.activate(epoch.get(), &committee, before.as_deref());
+        self.peers.activate(epoch.get(), &committee, &self.committees.others(epoch));
+        let scheme = self.committees.ready(epoch).await?;
         let votes = muxed.votes.register(epoch.get()).await.ok()?;
         let certificates = muxed.certificates.register(epoch.get()).await.ok()?;
         let resolver = muxed.resolver.register(epoch.get()).await.ok()?;

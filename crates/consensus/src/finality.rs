@@ -17,6 +17,7 @@ use crate::{
     block::{Block, Dissemination, Header},
     committees::Committees,
     pipeline::{Pipeline, Refusal},
+    reshare::Mailbox,
     rules::Rules,
     status::Board,
     stop::{StopReason, Stopper},
@@ -72,6 +73,7 @@ impl Finality {
         self,
         clock: impl Clock,
         mut updates: mpsc::UnboundedReceiver<Update<Block<K>>>,
+        mut reshare: Option<Mailbox<K>>,
     ) {
         while let Some(update) = updates.recv().await {
             match update {
@@ -86,7 +88,15 @@ impl Finality {
                         std::mem::forget(acknowledgement);
                         return;
                     }
-                    self.pass_on(block.inner().header.height, acknowledgement);
+                    let height = block.inner().header.height;
+                    if let Some(reshare) = &mut reshare
+                        && !tell(reshare, block).await
+                    {
+                        self.stopper.stop(StopReason::Part("resharing"));
+                        std::mem::forget(acknowledgement);
+                        return;
+                    }
+                    self.pass_on(height, acknowledgement);
                 }
             }
         }
@@ -100,8 +110,10 @@ impl Finality {
         self.compare(header)?;
         let ordered = self.pipeline.check(block.inner()).await?;
         let executed = self.pipeline.commit(&ordered).await?;
-        if let Some(committee) = &header.next {
-            self.committees.insert(self.rules.epoch_of(header.height).next(), committee.clone());
+        if !self.committees.learn(header, block.inner().reshare.as_ref()) {
+            let reason = "it does not say who votes in the next epoch".to_owned();
+            self.stopper.stop(StopReason::InvalidFinalBlock { height: header.height, reason });
+            return Err(Refusal::Unavailable);
         }
         let now_ms = clock.current().epoch_millis();
         self.board.update(|status| {
@@ -152,4 +164,12 @@ impl Finality {
             }
         });
     }
+}
+
+/// Hands a block to the ceremony, and waits until what follows from it is on disk: the share of the next epoch, if this is the last
+/// of one. `false` if the ceremony has ended.
+async fn tell<K: Dissemination>(reshare: &mut Mailbox<K>, block: Digested<Block<K>>) -> bool {
+    let (acknowledgement, acknowledged) = Exact::handle();
+    reshare.report(Update::Block(block, acknowledgement));
+    acknowledged.await.is_ok()
 }

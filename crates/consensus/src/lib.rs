@@ -7,7 +7,8 @@
 //! Reading order: [`rules`] (what all nodes of a chain hold alike) and [`committee`] (who votes), [`block`] (what is agreed on),
 //! [`scheme`] (how votes are signed), [`check_header`] (what a header must say), `pipeline` (check, execute, commit),
 //! `application` (propose and verify), `finality` (final blocks to disk), [`epochs`] (one simplex engine an epoch), [`engine`] (all
-//! of it together), [`process`] (that on tokio and TCP), [`sync`] (state for who joins late). [`certificates`] and [`faults`] are what others learn from a node.
+//! of it together), [`process`] (that on tokio and TCP), [`sync`] (state for who joins late), [`reshare`] (a group's key from one
+//! committee to the next); [`generate`] and [`deal`] make that key. [`certificates`] and [`faults`] are what others learn from a node.
 //!
 //! A node is started with [`engine::start`]:
 //!
@@ -15,7 +16,7 @@
 //! let rules = Arc::new(Rules::new(&config, chain_id, genesis_block)?);        // config: config.braid of the genesis
 //! let settings = Settings { key, share: None, pace, timeouts: Timeouts::default(), vote: None, partition: "node".into(),
 //!     snapshot_interval: 0 };
-//! let network = Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync };   // channels of one network
+//! let network = Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync, shares };   // channels of one network
 //! let mut node = engine::start(context, rules, settings, network, Sequential, ledger).await?;
 //!
 //! node.status.borrow().durable;                  // newest final block, at any time
@@ -37,10 +38,12 @@ pub mod epochs;
 pub mod faults;
 mod finality;
 pub mod fuzz;
+pub mod generate;
 pub mod keys;
 pub mod peers;
 mod pipeline;
 pub mod process;
+pub mod reshare;
 pub mod rules;
 pub mod scheme;
 pub mod status;
@@ -52,4 +55,4 @@ mod worker;
 pub use application::Pace;
 pub use ends::EndsError;
 pub use stop::StopReason;
-pub use validity::{HeaderError, check_header};
+pub use validity::{HeaderError, Members, check_header};

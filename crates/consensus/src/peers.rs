@@ -12,9 +12,9 @@ use crate::committee::{Committee, Validator};
 
 /// A network whose peers can be chosen.
 pub trait Peers: Provider<PublicKey = PublicKey> + Sync {
-    /// Connects to the committee of `epoch`, to that of the epoch before (whoever has left must still learn of it), and to the
-    /// followers that it knows of.
-    fn activate(&mut self, epoch: u64, committee: &Committee, before: Option<&Committee>);
+    /// Connects to the committee of `epoch`, to `others` (who left a short while ago must still learn of it, and who comes in next
+    /// has to be given a share), and to the followers that it knows of.
+    fn activate(&mut self, epoch: u64, committee: &Committee, others: &[Validator]);
 }
 
 /// Finds a validator's address. `None`: it cannot be reached (an unknown name), and is left out.
@@ -60,7 +60,7 @@ impl<M: AddressableManager<PublicKey = PublicKey>> Provider for Addressed<M> {
 }
 
 impl<M> Addressed<M> {
-    fn reachable(&self, committee: &Committee) -> Vec<(PublicKey, Address)> {
+    fn reachable(&self, validators: &[Validator]) -> Vec<(PublicKey, Address)> {
         let reach = |validator: &Validator| {
             let address = (self.resolve)(&validator.address);
             if address.is_none() {
@@ -68,16 +68,16 @@ impl<M> Addressed<M> {
             }
             Some((validator.public_key.clone(), address?))
         };
-        committee.validators().iter().filter_map(reach).collect()
+        validators.iter().filter_map(reach).collect()
     }
 }
 
 impl<M: AddressableManager<PublicKey = PublicKey> + Sync> Peers for Addressed<M> {
-    fn activate(&mut self, epoch: u64, committee: &Committee, before: Option<&Committee>) {
-        let primary = Map::from_iter_dedup(self.reachable(committee));
-        let before = before.map(|committee| self.reachable(committee)).unwrap_or_default();
+    fn activate(&mut self, epoch: u64, committee: &Committee, others: &[Validator]) {
+        let primary = Map::from_iter_dedup(self.reachable(committee.validators()));
+        let others = self.reachable(others);
         // The first entry of a key counts: what is configured here.
-        let secondary = Map::from_iter_dedup(self.followers.clone().into_iter().chain(before));
+        let secondary = Map::from_iter_dedup(self.followers.clone().into_iter().chain(others));
         self.manager.track(epoch, AddressableTrackedPeers::new(primary, secondary));
     }
 }
@@ -95,9 +95,9 @@ impl<M: Manager<PublicKey = PublicKey>> Provider for Unaddressed<M> {
 }
 
 impl<M: Manager<PublicKey = PublicKey> + Sync> Peers for Unaddressed<M> {
-    fn activate(&mut self, epoch: u64, committee: &Committee, before: Option<&Committee>) {
-        let before = before.map(Committee::keys).unwrap_or_default();
-        let secondary = Set::from_iter_dedup(self.followers.clone().into_iter().chain(before));
+    fn activate(&mut self, epoch: u64, committee: &Committee, others: &[Validator]) {
+        let others = others.iter().map(|validator| validator.public_key.clone());
+        let secondary = Set::from_iter_dedup(self.followers.clone().into_iter().chain(others));
         self.manager.track(epoch, TrackedPeers::new(committee.keys(), secondary));
     }
 }

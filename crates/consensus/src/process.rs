@@ -4,13 +4,13 @@
 //! gets a [`Process`]: it answers from any thread, and ends the node when it is told to or dropped.
 
 mod forward;
-mod network;
+pub(crate) mod network;
 mod proof;
 
 use std::{
     collections::BTreeSet,
     fmt,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
@@ -280,7 +280,8 @@ pub fn connect(options: Options, genesis: BlockRef) -> Result<Connected, Process
     let settings = settings(&options)?;
     let followers = options.followers.iter().map(|&(key, address)| Ok((keys::from_bytes(key)?, address)));
     let followers = followers.collect::<Result<Vec<_>, KeyError>>()?;
-    check_free(options.listen)?;
+    let address = options.listen;
+    network::check_free(address).map_err(|reason| ProcessError::Listen { address, reason })?;
     let shared = Arc::new(Shared {
         rules: Arc::clone(&rules),
         own: keys::public_key(&options.identity)?,
@@ -361,11 +362,6 @@ fn settings(options: &Options) -> Result<Settings, ProcessError> {
         partition: PARTITION.to_owned(),
         snapshot_interval: options.snapshot_interval,
     })
-}
-
-/// The runtime's own listener ends the process if it cannot listen; this says why, before.
-fn check_free(address: SocketAddr) -> Result<(), ProcessError> {
-    TcpListener::bind(address).map(drop).map_err(|reason| ProcessError::Listen { address, reason })
 }
 
 /// What the node's thread works with.
@@ -478,7 +474,7 @@ async fn wait_for_chain(
         match told.recv().await? {
             Order::Start(ledger, report) => return Some((ledger, report)),
             Order::Sync(wanted, report) => {
-                network.engine.peers.activate(0, &rules.committee, None);
+                network.engine.peers.activate(0, &rules.committee, &[]);
                 let own = settings.key.public_key();
                 let others = rules.committee.keys().iter().filter(|key| **key != own).count();
                 let (context, rules) = (context.child("joining"), Arc::clone(rules));

@@ -5,15 +5,17 @@ use std::num::{NonZeroU32, NonZeroU64};
 use braid_types::{
     BlockRef,
     limits::{MAX_ORDERED_BLOCK_SIZE_BYTES, MAX_TRANSACTION_SIZE_BYTES},
-    ordered::{CertificateScheme, ConsensusConfig, Dissemination},
+    ordered::{CertificateScheme, ConsensusConfig, Dissemination, GenesisValidator},
 };
 use commonware_codec::{Copying, Decode as _, DecodeExt as _};
 use commonware_consensus::types::{Epoch, Epocher as _, FixedEpocher, Height};
 use commonware_cryptography::{Blake3, Hasher as _, bls12381::primitives::sharing::ModeVersion, ed25519::PublicKey};
+use commonware_utils::{Faults as _, N3f1};
 
 use crate::{
     block::BodyLimits,
     committee::{Committee, CommitteeError, MAX_VALIDATORS, Validator},
+    reshare::MIN_EPOCH_LENGTH,
     scheme::{GroupPolynomial, Signatures},
 };
 
@@ -59,6 +61,9 @@ pub enum RulesError {
     /// Epochs without blocks.
     #[error("epochLength is zero")]
     EpochLength,
+    /// Epochs too short to hand a group's key on.
+    #[error("epochLength is below {MIN_EPOCH_LENGTH}, which resharing needs")]
+    ShortEpochs,
 }
 
 impl Rules {
@@ -67,13 +72,7 @@ impl Rules {
     /// # Errors
     /// [`RulesError`].
     pub fn new(config: &ConsensusConfig, chain_id: u64, genesis: BlockRef) -> Result<Self, RulesError> {
-        let validators = config.validators.iter().enumerate().map(|(index, validator)| {
-            let public_key = PublicKey::decode(Copying(validator.public_key.as_slice()))
-                .map_err(|reason| RulesError::Key { index, reason })?;
-            let (fee_recipient, address) = (validator.fee_recipient, validator.address.clone());
-            Ok(Validator { public_key, fee_recipient, address })
-        });
-        let committee = Committee::new(validators.collect::<Result<_, RulesError>>()?)?;
+        let committee = committee(&config.validators)?;
         Ok(Self {
             namespace: namespace(chain_id, &genesis),
             execution_lag: config.execution_lag,
@@ -111,6 +110,17 @@ impl Rules {
     }
 }
 
+/// The committee of a genesis.
+pub(crate) fn committee(validators: &[GenesisValidator]) -> Result<Committee, RulesError> {
+    let validators = validators.iter().enumerate().map(|(index, validator)| {
+        let public_key = PublicKey::decode(Copying(validator.public_key.as_slice()))
+            .map_err(|reason| RulesError::Key { index, reason })?;
+        let (fee_recipient, address) = (validator.fee_recipient, validator.address.clone());
+        Ok(Validator { public_key, fee_recipient, address })
+    });
+    Ok(Committee::new(validators.collect::<Result<_, RulesError>>()?)?)
+}
+
 fn namespace(chain_id: u64, genesis: &BlockRef) -> Vec<u8> {
     let digest = Blake3::hash(&[b"braid", &chain_id.to_be_bytes(), genesis.hash.as_slice()]);
     [b"braid-", digest.as_ref()].concat()
@@ -123,8 +133,12 @@ fn signatures(config: &ConsensusConfig, members: usize) -> Result<Signatures, Ru
             let wrong = || RulesError::Polynomial(members);
             let encoded = config.group_polynomial.as_ref().ok_or_else(wrong)?;
             let polynomial = decode_polynomial(encoded).ok_or_else(wrong)?;
-            if polynomial.total().get() as usize != members {
+            let quorum = u32::try_from(members).map(N3f1::quorum).ok();
+            if polynomial.total().get() as usize != members || Some(polynomial.required()) != quorum {
                 return Err(wrong());
+            }
+            if config.epoch_length < MIN_EPOCH_LENGTH {
+                return Err(RulesError::ShortEpochs);
             }
             Ok(Signatures::Threshold(Box::new(polynomial)))
         }

@@ -3,6 +3,8 @@
 //! Simplex and marshal have checked before that the parent is the one voted on, that heights follow each other, and that the
 //! leader is the one whose turn it is.
 
+use std::sync::Arc;
+
 use braid_types::BlockRef;
 use commonware_consensus::Epochable as _;
 
@@ -10,7 +12,6 @@ use crate::{
     block::{Digest, Dissemination, Header},
     committee::{Change, Committee, Tally},
     rules::Rules,
-    scheme::Signatures,
 };
 
 /// Why a header is wrong.
@@ -38,7 +39,7 @@ pub enum HeaderError {
         /// By the rules.
         expected: u64,
     },
-    /// The vote is for nothing, or the scheme has no votes.
+    /// The vote is for what is so already.
     #[error("votes for a change that cannot be made")]
     Vote,
     /// The count does not follow from the parent's and the vote.
@@ -47,6 +48,9 @@ pub enum HeaderError {
     /// The next committee is missing, not the elected one, or not due.
     #[error("next committee is not the elected one")]
     Next,
+    /// It carries something of a ceremony that it must not, or not what it must.
+    #[error("carries another part of a resharing than it must")]
+    Reshare,
 }
 
 /// The fields that follow from the parent, the leader's vote and the rules.
@@ -57,28 +61,37 @@ pub(crate) struct Election {
 }
 
 impl Election {
-    /// Counts `vote` in the child of `parent`.
+    /// Counts `vote` in the child of `parent`; changes are to the committee that was `elected` last.
     pub(crate) fn after<K: Dissemination>(
         parent: &Header<K>,
         vote: Option<&Change>,
         rules: &Rules,
-        committee: &Committee,
+        elected: &Committee,
     ) -> Self {
         let begins = rules.is_last(parent.height);
         let before = if begins { Tally::default() } else { parent.tally.clone() };
         let tally = before.with(vote);
         let ends = rules.is_last(parent.height + 1);
-        let next = ends.then(|| tally.elect(committee, rules.epoch_length.get()));
+        let next = ends.then(|| tally.elect(elected, rules.epoch_length.get()));
         Self { tally, next }
     }
 }
 
 /// Whether the leader may ask for `change` now.
-pub(crate) fn may_vote(change: &Change, rules: &Rules, committee: &Committee) -> bool {
-    rules.signatures == Signatures::Ed25519 && !change.is_made(committee)
+pub(crate) fn may_vote(change: &Change, elected: &Committee) -> bool {
+    !change.is_made(elected)
 }
 
-/// Checks `header` against its parent's, under the committee of its epoch.
+/// Who counts in an epoch.
+#[derive(Clone, Debug)]
+pub struct Members {
+    /// Who votes.
+    pub committee: Arc<Committee>,
+    /// Whom the votes of the epoch before elected, which those of this epoch change.
+    pub elected: Arc<Committee>,
+}
+
+/// Checks `header` against its parent's, with the members of its epoch.
 ///
 /// # Errors
 /// [`HeaderError`].
@@ -86,7 +99,7 @@ pub fn check_header<K: Dissemination>(
     header: &Header<K>,
     parent: &Header<K>,
     rules: &Rules,
-    committee: &Committee,
+    Members { committee, elected }: &Members,
 ) -> Result<(), HeaderError> {
     if header.timestamp_ms <= parent.timestamp_ms {
         return Err(HeaderError::Timestamp { found: header.timestamp_ms, parent: parent.timestamp_ms });
@@ -99,10 +112,10 @@ pub fn check_header<K: Dissemination>(
     if header.execution.height != expected {
         return Err(HeaderError::ExecutionHeight { found: header.execution.height, expected });
     }
-    if header.vote.as_ref().is_some_and(|vote| !may_vote(vote, rules, committee)) {
+    if header.vote.as_ref().is_some_and(|vote| !may_vote(vote, elected)) {
         return Err(HeaderError::Vote);
     }
-    let election = Election::after(parent, header.vote.as_ref(), rules, committee);
+    let election = Election::after(parent, header.vote.as_ref(), rules, elected);
     if header.tally != election.tally {
         return Err(HeaderError::Tally);
     }
@@ -122,12 +135,12 @@ pub(crate) fn build_header<K: Dissemination>(
     body: Digest,
     vote: Option<Change>,
     rules: &Rules,
-    committee: &Committee,
+    Members { committee, elected }: &Members,
 ) -> Option<Header<K>> {
     debug_assert_eq!(context.epoch(), rules.epoch_of(parent.height + 1), "contexts are of the block's epoch");
     let beneficiary = committee.get(&context.leader)?.fee_recipient;
-    let vote = vote.filter(|change| may_vote(change, rules, committee));
-    let Election { tally, next } = Election::after(parent, vote.as_ref(), rules, committee);
+    let vote = vote.filter(|change| may_vote(change, elected));
+    let Election { tally, next } = Election::after(parent, vote.as_ref(), rules, elected);
     Some(Header {
         context,
         parent: parent_digest,

@@ -329,7 +329,7 @@ fn with_wrong_body(mut block: Block<Whole>, random: &mut Random) -> Block<Whole>
             None => transactions.push(forged(random, CHAIN_ID)),
         },
     }
-    block.header.body = body_digest(transactions);
+    block.header.body = body_digest(transactions, block.reshare.as_ref());
     block
 }
 

@@ -45,10 +45,12 @@ pub enum Channel {
     Transactions,
     /// State for who joins.
     Sync,
+    /// Parts of shares of the group's key.
+    Shares,
 }
 
 /// All channels, in the order of their numbers.
-pub const CHANNELS: [Channel; 7] = [
+pub const CHANNELS: [Channel; 8] = [
     Channel::Votes,
     Channel::Certificates,
     Channel::Resolver,
@@ -56,6 +58,7 @@ pub const CHANNELS: [Channel; 7] = [
     Channel::Blocks,
     Channel::Transactions,
     Channel::Sync,
+    Channel::Shares,
 ];
 
 /// A message on its way out.

@@ -157,6 +157,7 @@ impl Validator {
             backfill: ends(Channel::Backfill)?,
             blocks: ends(Channel::Blocks)?,
             sync: ends(Channel::Sync)?,
+            shares: ends(Channel::Shares)?,
         };
         let share = identity.share.as_deref().map(keys::share).transpose().map_err(|error| error.to_string())?;
         let settings = Settings {

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod file;
+pub(crate) mod group;
 pub(crate) mod keystore;
 pub(crate) mod password;
 pub(crate) mod validator;
@@ -10,6 +11,7 @@ use clap::Subcommand;
 
 use self::{
     account::AccountCommand,
+    group::GenerateArgs,
     validator::{DealArgs, ValidatorCommand},
 };
 
@@ -24,6 +26,8 @@ pub(crate) enum KeysCommand {
     Validator(ValidatorCommand),
     /// Identities and shares of a BLS12-381 key for a committee, from one hand: for tests and networks of your own
     Deal(DealArgs),
+    /// Make a chain's BLS12-381 key together with its other validators, before it begins
+    GenerateGroup(GenerateArgs),
 }
 
 /// Runs one of the commands.
@@ -35,5 +39,6 @@ pub(crate) fn run(command: &KeysCommand) -> eyre::Result<()> {
         KeysCommand::Account(command) => account::run(command),
         KeysCommand::Validator(command) => validator::run(command),
         KeysCommand::Deal(args) => validator::deal(args),
+        KeysCommand::GenerateGroup(args) => group::run(args),
     }
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::{B256, Bytes};
-use braid_consensus::{deal, keys};
+use braid_consensus::{deal, generate::Generated, keys};
 use clap::{Args, Subcommand};
 use eyre::{Context, ensure};
 use serde::{Deserialize, Serialize};
@@ -215,6 +215,15 @@ impl IdentityFile {
 }
 
 impl ShareFile {
+    /// The share of a key that was made together.
+    ///
+    /// # Errors
+    /// If it cannot be encrypted.
+    pub(crate) fn seal(public_key: B256, made: &Generated, password: &str, cost: Cost) -> eyre::Result<Self> {
+        let (crypto, group_polynomial) = (Sealed::new(&made.share, password, cost)?, made.polynomial.clone());
+        Ok(Self { kind: ShareKind::Share, version: VERSION, public_key, group_polynomial, crypto })
+    }
+
     /// The secret, checked against the group's polynomial.
     ///
     /// # Errors
@@ -243,7 +252,8 @@ fn show(path: &Path, password_file: Option<&Path>) -> eyre::Result<()> {
     Ok(())
 }
 
-const fn cost(light: bool) -> Cost {
+/// How hard a password is to guess.
+pub(crate) const fn cost(light: bool) -> Cost {
     if light { Cost::Light } else { Cost::Standard }
 }
 

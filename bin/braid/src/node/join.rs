@@ -23,8 +23,12 @@ use braid_rpc::{
     consensus::{Certificate, Consensus, Peer, Status},
     serve,
 };
-use braid_types::{Height, RecoveredTx, limits::AUTO_SYNC_BLOCKS};
-use eyre::Context;
+use braid_types::{
+    ConsensusConfig, Height, RecoveredTx,
+    limits::AUTO_SYNC_BLOCKS,
+    ordered::{CONSENSUS_KEY, CertificateScheme},
+};
+use eyre::{Context, bail};
 
 use super::network::{self, Terms};
 use crate::{
@@ -102,10 +106,20 @@ fn plan(settings: &NodeSettings, genesis: &Genesis) -> eyre::Result<Plan> {
             give_up(directory).wrap_err("failed to give up a snapshot that was begun")?;
             Plan::Open
         }
+        (_, SyncMode::State) if has_group(genesis) => {
+            bail!("a chain with threshold signatures is joined by executing its blocks: set sync to full or auto")
+        }
+        (_, SyncMode::Auto) if has_group(genesis) => Plan::Open,
         (_, SyncMode::State) | (Vacancy::Begun(_), SyncMode::Auto) => Plan::Sync { least: 1, patience: None },
         (Vacancy::Empty, SyncMode::Auto) if is_young(genesis, settings.block_interval) => Plan::Open,
         (Vacancy::Empty, SyncMode::Auto) => Plan::Sync { least: AUTO_SYNC_BLOCKS, patience: Some(PATIENCE) },
     })
+}
+
+/// Whether certificates are a group's. Its members and their polynomial stand in blocks, which a snapshot has none of.
+fn has_group(genesis: &Genesis) -> bool {
+    let consensus = genesis.config.extra_fields.get_deserialized::<ConsensusConfig>(CONSENSUS_KEY);
+    consensus.and_then(Result::ok).is_some_and(|consensus| consensus.scheme == CertificateScheme::Bls12381Threshold)
 }
 
 /// Whether so little time has passed since the genesis that its chain cannot be long.

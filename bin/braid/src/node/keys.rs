@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use braid_types::{ConsensusConfig, ordered::CertificateScheme};
-use eyre::{OptionExt, bail, ensure};
+use eyre::{bail, ensure};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -58,7 +58,7 @@ fn check_role(settings: &NodeSettings, consensus: &ConsensusConfig, public_key: 
     }
 }
 
-/// The share that a validator signs with. Its file has the password of the identity.
+/// The share that a validator of the genesis signs with until it is given another. Its file has the password of the identity.
 fn open_share(
     settings: &NodeSettings,
     consensus: &ConsensusConfig,
@@ -68,8 +68,15 @@ fn open_share(
     if settings.role == Role::Follower || consensus.scheme == CertificateScheme::Ed25519 {
         return Ok(None);
     }
-    let path = settings.share.as_ref();
-    let path = path.ok_or_eyre("the genesis asks for BLS12-381 threshold signatures: name this validator's --share")?;
+    let is_member = consensus.validators.iter().any(|validator| validator.public_key == public_key);
+    let Some(path) = settings.share.as_ref() else {
+        ensure!(
+            !is_member,
+            "the genesis asks for BLS12-381 threshold signatures, and this is one of its validators: name its --share"
+        );
+        // Voted in later, it is given shares by the others.
+        return Ok(None);
+    };
     let file = validator::read_share(path)?;
     let owner = file.public_key;
     ensure!(owner == public_key, "{} is the share of {owner}, but this node is {public_key}", path.display());

@@ -70,12 +70,12 @@ fn block<K: Sample>() -> impl Strategy<Value = Block<K>> {
             timestamp_ms,
             beneficiary: beneficiary.into(),
             execution: BlockRef { height: executed, hash: hash.into() },
-            body: body_digest(&transactions),
+            body: body_digest(&transactions, None),
             vote,
             tally,
             next,
         };
-        Block { header, transactions }
+        Block { header, transactions, reshare: None }
     })
 }
 
@@ -144,19 +144,20 @@ fn sample() -> Block<Whole> {
         timestamp_ms: 1_750_000_000_123,
         beneficiary: Address::repeat_byte(1),
         execution: BlockRef { height: 296, hash: B256::repeat_byte(9) },
-        body: body_digest(&transactions),
+        body: body_digest(&transactions, None),
         tally: Tally::default().with(Some(&Change::Remove(key(3)))).with(Some(&vote)),
         vote: Some(vote),
         next: Some(committee),
     };
-    Block { header, transactions }
+    Block { header, transactions, reshare: None }
 }
 
 /// Whoever changes these changes what every node of every chain reads and signs.
 #[test]
 fn the_encoding_stays_what_it_is() {
     let whole = sample();
-    let genesis = Block::<Coded>::genesis(whole.header.next.clone().unwrap(), BlockRef::default());
+    let genesis =
+        Block::<Coded>::genesis(whole.header.next.clone().unwrap(), BlockRef::default(), &Signatures::Ed25519).unwrap();
     let hash = |bytes: &[u8]| hex::encode(Blake3::hash(&[bytes]));
     assert_eq!(hash(&whole.encode()), "952830526c89f5b4f4438b768f6c1cb20828196e34e22023eb14e2bf90e0197b");
     assert_eq!(hash(&genesis.encode()), "3a9603d8f005478c72dc4d0cc0c61b77dac15b7fd2565b5c7eca725ac638a942");
@@ -167,7 +168,7 @@ fn limits_on_bodies_hold() {
     let limits = BodyLimits { bytes: 400, transaction_bytes: 300 };
     let refused = |transactions: Vec<Bytes>| {
         let mut block = sample();
-        block.header.body = body_digest(&transactions);
+        block.header.body = body_digest(&transactions, None);
         block.transactions = transactions;
         Block::<Whole>::decode_cfg(block.encode(), &limits).is_err()
     };

@@ -49,7 +49,7 @@ fn committees(signatures: Signatures, member: usize, share: Option<&[u8]>) -> Co
         genesis: BlockRef { height: 0, hash: B256::repeat_byte(1) },
     };
     let share = share.map(|share| keys::share(share).unwrap());
-    Committees::new(Arc::new(rules), private_keys()[member].clone(), share)
+    Committees::new(Arc::new(rules), private_keys()[member].clone(), share.as_ref())
 }
 
 fn vote(committees: &Committees, byte: u8) -> Notarize<Scheme, BlockDigest> {

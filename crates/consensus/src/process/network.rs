@@ -1,6 +1,12 @@
 //! Authenticated TCP connections: to the committee, whose addresses the chain holds, and to the followers that the operator lists.
 
-use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    num::NonZeroUsize,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy_primitives::B256;
 use commonware_cryptography::{
@@ -27,11 +33,11 @@ use crate::{
 };
 
 /// For a connection to come about.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// After which a silent connection is given up and made anew. A network that was cut loses what TCP sent meanwhile, and TCP
 /// waits ever longer before it tries again.
-pub(super) const SILENCE_TIMEOUT: Duration = Duration::from_secs(6);
+pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How often a peer hears from us at least; well below [`SILENCE_TIMEOUT`].
 const PING_INTERVAL: Duration = Duration::from_secs(2);
@@ -84,8 +90,8 @@ pub(super) struct Opened {
 impl Opened {
     /// Throws away what arrives on every channel but that of state sync, until this is dropped: there is nothing yet that could use it.
     pub(super) async fn drain<T>(&mut self, meanwhile: impl AsyncFnOnce(&mut (Sending, Receiving)) -> T) -> T {
-        let Network { votes, certificates, resolver, backfill, blocks, sync, .. } = &mut self.engine;
-        let others = [votes, certificates, resolver, backfill, blocks, &mut self.transactions];
+        let Network { votes, certificates, resolver, backfill, blocks, sync, shares, .. } = &mut self.engine;
+        let others = [votes, certificates, resolver, backfill, blocks, shares, &mut self.transactions];
         let drained = others.map(|(_, receiver)| Box::pin(async move { while receiver.recv().await.is_ok() {} }));
         let drained = futures::future::join_all(drained);
         match futures::future::select(pin!(meanwhile(sync)), drained).await {
@@ -104,6 +110,37 @@ pub(super) fn open(
     listen: SocketAddr,
     followers: Followers,
 ) -> Opened {
+    let most = MAX_VALIDATORS.min(2 * rules.committee.validators().len()) + followers.len() + MAX_NEWCOMERS;
+    let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
+    let largest = max_message_size(rules);
+    let (mut network, oracle) = prepare(context, key, &rules.namespace, listen, most, largest);
+    // All nodes number the channels alike.
+    let votes = network.register(0, VOTES);
+    let certificates = network.register(1, VOTES);
+    let resolver = network.register(2, VOTES);
+    let backfill = network.register(3, BULK);
+    let blocks = network.register(4, BULK);
+    let transactions = network.register(5, TRANSACTIONS);
+    let sync = network.register(6, SYNC);
+    let shares = network.register(7, BULK);
+    network.start();
+    let followers = followers.into_iter().map(|(key, address)| (key, Address::Symmetric(address))).collect();
+    let peers = Addressed { manager: oracle.clone(), followers, resolve: resolver_of_names() };
+    let engine = Network { peers, blocker: oracle, votes, certificates, resolver, backfill, blocks, sync, shares };
+    Opened { engine, transactions }
+}
+
+type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
+
+/// A network that does not run yet, for at most `most` peers and messages of at most `largest` bytes.
+pub(crate) fn prepare(
+    context: &Context,
+    key: PrivateKey,
+    namespace: &[u8],
+    listen: SocketAddr,
+    most: NonZeroUsize,
+    largest: u32,
+) -> (Lookup<Context, Handshake>, Oracle<PublicKey>) {
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
         Sake {
             signer: key,
@@ -113,8 +150,6 @@ pub(super) fn open(
         },
         cups::Version::V1,
     );
-    let most = MAX_VALIDATORS.min(2 * rules.committee.validators().len()) + followers.len() + MAX_NEWCOMERS;
-    let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
     let config = lookup::Config {
         // Who a peer is says its key; validators of one machine, or behind one router, share an address.
         allow_private_ips: true,
@@ -127,35 +162,18 @@ pub(super) fn open(
         dial_frequency: DIAL_INTERVAL,
         block_duration: BLOCK_DURATION,
         tracked_peer_sets: TRACKED_EPOCHS,
-        ..lookup::Config::recommended(
-            handshake,
-            &rules.namespace,
-            listen,
-            most,
-            max_message_size(rules),
-            NZUsize!(1_024),
-        )
+        ..lookup::Config::recommended(handshake, namespace, listen, most, largest, NZUsize!(1_024))
     };
-    let (mut network, oracle) = Lookup::new(context.child("network"), config);
-    // All nodes number the channels alike.
-    let votes = network.register(0, VOTES);
-    let certificates = network.register(1, VOTES);
-    let resolver = network.register(2, VOTES);
-    let backfill = network.register(3, BULK);
-    let blocks = network.register(4, BULK);
-    let transactions = network.register(5, TRANSACTIONS);
-    let sync = network.register(6, SYNC);
-    network.start();
-    let followers = followers.into_iter().map(|(key, address)| (key, Address::Symmetric(address))).collect();
-    let peers = Addressed { manager: oracle.clone(), followers, resolve: resolver_of_names() };
-    Opened {
-        engine: Network { peers, blocker: oracle, votes, certificates, resolver, backfill, blocks, sync },
-        transactions,
-    }
+    Lookup::new(context.child("network"), config)
+}
+
+/// Whether the address can be listened on. The runtime's own listener ends the process if it cannot.
+pub(crate) fn check_free(address: SocketAddr) -> std::io::Result<()> {
+    TcpListener::bind(address).map(drop)
 }
 
 /// Reads `host:port`. Names are looked up whenever they are dialled.
-fn resolver_of_names() -> Resolve {
+pub(crate) fn resolver_of_names() -> Resolve {
     Arc::new(|text| {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Some(Address::Symmetric(address));

@@ -17,7 +17,7 @@ use crate::{
     certificates::Certified,
     committee::Committee,
     rules::Rules,
-    scheme::{CertificateBounds, Scheme},
+    scheme::{CertificateBounds, Scheme, Signatures},
 };
 
 /// Committees that are remembered.
@@ -156,7 +156,12 @@ impl Trust {
     ) -> Result<(), Doubt> {
         let epoch = self.rules.epoch_of(last.height);
         let committee = self.committees.get(&epoch).ok_or(Doubt::Unknown(epoch.get()))?;
-        let scheme = Scheme::verifier(&self.rules.signatures, &self.rules.namespace, committee.keys());
+        let keys = match &self.rules.signatures {
+            Signatures::Ed25519 => committee.keys(),
+            // One key for all epochs; those in headers are elected and have no shares yet.
+            Signatures::Threshold(_) => self.rules.committee.keys(),
+        };
+        let scheme = Scheme::verifier(&self.rules.signatures, &self.rules.namespace, keys);
         let is_valid = certified.finalization.epoch() == epoch && certified.verify(rng, &scheme);
         if is_valid { Ok(()) } else { Err(Doubt::Certificate(epoch.get())) }
     }

@@ -14,6 +14,7 @@ use super::*;
 use crate::{
     block::{Block, Whole, body_digest},
     committee::Validator,
+    scheme::Signatures,
 };
 
 fn validator(seed: u64) -> Validator {
@@ -37,6 +38,11 @@ fn rules() -> Rules {
     }
 }
 
+fn members(rules: &Rules) -> Members {
+    let committee = Arc::new(rules.committee.clone());
+    Members { committee: Arc::clone(&committee), elected: committee }
+}
+
 fn child(parent: &Header<Whole>, vote: Option<Change>) -> Header<Whole> {
     let rules = rules();
     let digest = parent.digest();
@@ -45,18 +51,18 @@ fn child(parent: &Header<Whole>, vote: Option<Change>) -> Header<Whole> {
     let context = Context { round, leader, parent: (View::new(parent.height), digest) };
     let height = (parent.height + 1).saturating_sub(rules.execution_lag);
     let execution = BlockRef { height, hash: B256::repeat_byte(2) };
-    let body = body_digest(&[]);
-    build_header(context, (parent, digest), 1_000, execution, body, vote, &rules, &rules.committee).unwrap()
+    let body = body_digest(&[], None);
+    build_header(context, (parent, digest), 1_000, execution, body, vote, &rules, &members(&rules)).unwrap()
 }
 
 fn genesis() -> Header<Whole> {
     let rules = rules();
-    Block::genesis(rules.committee.clone(), rules.genesis).header
+    Block::genesis(rules.committee.clone(), rules.genesis, &rules.signatures).unwrap().header
 }
 
 fn check(header: &Header<Whole>, parent: &Header<Whole>) -> Result<(), HeaderError> {
     let rules = rules();
-    check_header(header, parent, &rules, &rules.committee)
+    check_header(header, parent, &rules, &members(&rules))
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod net;
+mod reshare;
 mod sync;
 
 use std::time::Duration;

@@ -16,12 +16,14 @@ use braid_consensus::{
     Pace, StopReason,
     certificates::Certificates,
     committee::{Change, Committee, Validator},
+    committees::Committees,
     deal::deal,
     engine::{self, Network, Node, Settings, max_message_size},
     epochs::Timeouts,
     keys,
     peers::Unaddressed,
     rules::Rules,
+    scheme::GroupShare,
     status::Status,
     sync::{Joining, Progress, SyncError, Wanted, fetch},
 };
@@ -44,6 +46,7 @@ pub(crate) const CHAIN_ID: u64 = 31_337;
 pub(crate) const RECIPIENT: Address = address!("0x00000000000000000000000000000000000000aa");
 /// What all nodes call it.
 const SYNC_CHANNEL: u64 = 5;
+const SHARE_CHANNEL: u64 = 6;
 
 pub(crate) type SyncSender = simulated::Sender<PublicKey, Context>;
 pub(crate) type SyncReceiver = simulated::Receiver<PublicKey>;
@@ -228,7 +231,7 @@ impl Net {
     /// Lets links be made before the first node activates its peers.
     async fn track(&mut self) {
         use braid_consensus::peers::Peers as _;
-        self.peers().activate(0, &self.rules.committee, None);
+        self.peers().activate(0, &self.rules.committee, &[]);
         self.context.sleep(Duration::from_millis(1)).await;
     }
 
@@ -281,7 +284,7 @@ impl Net {
         let key = self.keys[index].clone();
         let control = self.oracle.control(key.public_key());
         let mut channels = Vec::new();
-        for number in 0..6 {
+        for number in 0..7 {
             channels.push(control.register(number, QUOTA).await.unwrap());
         }
         let mut channels = channels.into_iter();
@@ -295,6 +298,7 @@ impl Net {
             backfill: next(),
             blocks: next(),
             sync: next(),
+            shares: next(),
         };
         let share = self.shares.get(&keys::to_bytes(&key.public_key())).map(|share| keys::share(share).unwrap());
         let settings = Settings {
@@ -355,6 +359,35 @@ impl Net {
     pub(crate) fn stopped(&self, index: usize) -> Option<StopReason> {
         let running = self.running[index].as_ref().unwrap();
         running.node.lock().as_ref().and_then(|node| node.stopped.borrow().clone())
+    }
+
+    /// The committees that a node knows.
+    pub(crate) fn committees(&self, index: usize) -> Committees {
+        let running = self.running[index].as_ref().unwrap();
+        running.node.lock().as_ref().unwrap().committees.clone()
+    }
+
+    /// Starts a node without its share of the group's key from now on.
+    pub(crate) fn forget_share(&mut self, index: usize) {
+        self.shares.remove(&keys::to_bytes(&self.keys[index].public_key())).unwrap();
+    }
+
+    pub(crate) fn key(&self, index: usize) -> PrivateKey {
+        self.keys[index].clone()
+    }
+
+    pub(crate) fn share(&self, index: usize) -> GroupShare {
+        keys::share(&self.shares[&keys::to_bytes(&self.keys[index].public_key())]).unwrap()
+    }
+
+    /// The channel for shares of a node that does not run.
+    pub(crate) async fn share_channel(&self, index: usize) -> (SyncSender, SyncReceiver) {
+        self.oracle.control(self.keys[index].public_key()).register(SHARE_CHANNEL, QUOTA).await.unwrap()
+    }
+
+    /// Who keeps whom away.
+    pub(crate) async fn blocked(&self) -> Vec<(PublicKey, PublicKey)> {
+        self.oracle.blocked().await.unwrap()
     }
 
     /// Takes the node's handle.

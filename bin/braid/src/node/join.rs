@@ -44,27 +44,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Folder in the data directory for the chain that is shown meanwhile.
 const MEANWHILE: &str = "joining";
 
-/// What is to be done.
+/// What is to be done about a data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Plan {
+pub(super) enum Plan {
     /// Nothing: there is a chain, or it is to be made block by block.
     Open,
     /// Look for a snapshot of this height at least, for so long.
     Sync { least: Height, patience: Option<Duration> },
 }
 
-/// Joins a network if the data directory is empty. Returns whether the node is to go on; otherwise it was told to stop.
+/// Does what is planned. Returns whether the node is to go on; otherwise it was told to stop.
 ///
 /// # Errors
 /// If the directory cannot be used, or requests cannot be served.
 pub(super) fn join(
     settings: &NodeSettings,
     genesis: &Genesis,
+    plan: Plan,
     connected: &Arc<Connected>,
     public_key: B256,
     terms: Terms,
 ) -> eyre::Result<bool> {
-    let Plan::Sync { least, patience } = plan(settings, genesis)? else { return Ok(true) };
+    let Plan::Sync { least, patience } = plan else { return Ok(true) };
     let wanted = Wanted {
         directory: settings.datadir.clone(),
         genesis: genesis.clone(),
@@ -93,7 +94,11 @@ pub(super) fn join(
     Ok(true)
 }
 
-fn plan(settings: &NodeSettings, genesis: &Genesis) -> eyre::Result<Plan> {
+/// What the data directory and the settings ask for.
+///
+/// # Errors
+/// If the directory cannot be read, or is in use.
+pub(super) fn plan(settings: &NodeSettings, genesis: &Genesis) -> eyre::Result<Plan> {
     let directory = &settings.datadir;
     // Written once there is a chain.
     if directory.join(GENESIS).exists() {

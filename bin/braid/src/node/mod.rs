@@ -23,6 +23,7 @@ use eyre::{Context, eyre};
 
 use self::{
     inbox::Inbox,
+    join::Plan,
     keys::NodeKeys,
     network::{Network, Terms},
 };
@@ -53,12 +54,17 @@ pub(crate) fn run(resolved: &Resolved<NodeSettings>) -> eyre::Result<()> {
     let inbox = Inbox::default();
     let mut options = options(settings, keys, &consensus, chain_id);
     options.on_forwarded = inbox.taker();
-    let connected = process::connect(options, first).map_err(|error| explain(error, settings))?;
-    let connected = Arc::new(connected);
-    if !join::join(settings, &genesis, &connected, public_key, terms)? {
-        return Ok(());
-    }
-    let chain = open::chain(settings, genesis)?;
+    let plan = join::plan(settings, &genesis)?;
+    // What is wrong with a chain that is there is said before anybody is connected.
+    let opened = if plan == Plan::Open { Some(open::chain(settings, &genesis)?) } else { None };
+    let connected = Arc::new(process::connect(options, first).map_err(|error| explain(error, settings))?);
+    let chain = match opened {
+        Some(chain) => chain,
+        None if join::join(settings, &genesis, plan, &connected, public_key, terms)? => {
+            open::chain(settings, &genesis)?
+        }
+        None => return Ok(()),
+    };
     let metrics = Metrics::start(Arc::clone(&chain))?;
     chain.on_commit(crate::dev::log);
     let ledger = Ledger::new(Arc::clone(&chain)).wrap_err("failed to open the ledger")?;

@@ -46,11 +46,11 @@ pub(super) fn directory(settings: &NodeSettings, genesis: &Genesis) -> eyre::Res
 ///
 /// # Errors
 /// If the directory is in use, or cannot be opened.
-pub(super) fn chain(settings: &NodeSettings, genesis: Genesis) -> eyre::Result<Arc<Chain>> {
+pub(super) fn chain(settings: &NodeSettings, genesis: &Genesis) -> eyre::Result<Arc<Chain>> {
     let directory = &settings.datadir;
     let limits = &settings.limits;
     let options = ChainOptions {
-        genesis,
+        genesis: genesis.clone(),
         directory: directory.clone(),
         store: StoreOptions { history: settings.history, ..StoreOptions::default() },
         pool: PoolConfig {

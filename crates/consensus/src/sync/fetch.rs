@@ -1,7 +1,8 @@
 //! Joining: finds who has a snapshot, checks it, and makes an empty directory a chain that begins with it.
 //!
-//! One server is asked at a time, so that it is known who lied. What was imported is kept when a server falls silent or a process
-//! ends, and gone on with if the same snapshot is still offered somewhere.
+//! One server is asked at a time. What was imported is kept when a server falls silent or a process ends, and gone on with if the same
+//! snapshot is still offered somewhere. If such a patchwork is false, nobody can say whose fault it is; from then on everything comes
+//! from one server, and whoever lies is known.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +16,10 @@ use alloy_genesis::Genesis;
 use braid_chain::{
     SnapshotImport, SyncError as ImportError,
     consensus::order::digest_of,
-    state::{Vacancy, snapshot::vacancy},
+    state::{
+        Vacancy,
+        snapshot::{give_up, vacancy},
+    },
 };
 use braid_types::{
     BlockRef,
@@ -57,6 +61,9 @@ const PACE: Duration = Duration::from_millis(10);
 
 /// How often everybody is asked for snapshots while there is none to be had.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Rounds without a snapshot after which the log says so.
+const SAID_EVERY: u64 = 60;
 
 /// How long others are waited for once one peer has offered a snapshot.
 const GRACE: Duration = Duration::from_millis(500);
@@ -141,6 +148,8 @@ enum Failure {
     Digest,
     #[error("its snapshot has no end")]
     Endless,
+    #[error("what several servers gave is not what the certificate says: {0}")]
+    Mixed(ImportError),
     #[error(transparent)]
     Own(#[from] SyncError),
 }
@@ -197,6 +206,11 @@ struct Client<'a, E: Runtime, K: Dissemination, S, R> {
     question: u64,
     /// Block of an import that was begun.
     begun: Option<BlockRef>,
+    /// Who gave parts of it; nobody knows who did before this process.
+    given_by: BTreeSet<Option<PublicKey>>,
+    /// Whether everything must come from one server: an import whose parts came from several was false, and nobody knows whose fault
+    /// that is.
+    is_from_one: bool,
 }
 
 /// What peers offer.
@@ -223,19 +237,24 @@ where
             Vacancy::Begun(block) => Some(block),
             _ => None,
         };
-        Ok(Self { context, rules, wanted, network, progress, ends, worker, question: 0, begun })
+        let given_by = begun.iter().map(|_| None).collect();
+        let (question, is_from_one) = (0, false);
+        Ok(Self { context, rules, wanted, network, progress, ends, worker, question, begun, given_by, is_from_one })
     }
 
     async fn run(mut self, peers: usize) -> Result<Joining, SyncError> {
         let deadline = self.wanted.patience.map(|patience| self.context.current() + patience);
         let mut given_up = BTreeSet::new();
-        loop {
+        for round in 0_u64.. {
             let offers = self.offers(peers, &given_up).await?;
             let is_late = deadline.is_some_and(|deadline| self.context.current() >= deadline);
             let Some((server, offered)) = self.choose(&offers, &given_up) else {
                 // Half of the peers know nothing worth having: so it is, or they would be more than a third that lie.
                 if is_late || (deadline.is_some() && given_up.is_empty() && 2 * offers.len() > peers) {
                     return Ok(Joining::Replay);
+                }
+                if round % SAID_EVERY == SAID_EVERY - 1 {
+                    tracing::warn!(answers = offers.len(), "no peer has a snapshot for this node yet");
                 }
                 if !given_up.is_empty() {
                     self.context.sleep(FORGIVE).await;
@@ -246,12 +265,14 @@ where
             match self.join(&server, offered).await {
                 Ok(block) => return Ok(Joining::State(block)),
                 Err(Failure::Own(error)) => return Err(error),
+                Err(error @ Failure::Mixed(_)) => tracing::warn!(height = offered.height, %error, "begins anew"),
                 Err(error) => {
                     tracing::warn!(%server, height = offered.height, %error, "gives up a server of state");
                     given_up.insert(server);
                 }
             }
         }
+        Err(SyncError::Stopping)
     }
 
     /// The best offer: that of an import that was begun, or else the newest.
@@ -348,18 +369,44 @@ where
         let trust = self.trust(server, evidence.epoch()).await?;
         let trusted = trust.check(height, &evidence, &mut self.context)?;
         let manifest = self.manifest(server, offered).await?;
+        self.begin_anew_for(server, trusted).await?;
         let import = self.begin(trusted, manifest, &evidence).await?;
         // Written before the import can be complete: see the module of anchors.
         anchor::write(&self.context, &self.wanted.partition, evidence.floor).await.map_err(SyncError::from)?;
         self.begun = Some(trusted);
+        self.given_by.insert(Some(server.clone()));
         let import = self.chunks(server, height, import).await?;
         let finished = self.worker.run(move || import.finish()).await.map_err(|_| SyncError::Stopping)?;
-        if finished.is_err() {
-            self.begun = None;
+        match finished {
+            Ok(block) => {
+                tracing::info!(height = block.height, hash = %block.hash, "state sync is complete");
+                Ok(block)
+            }
+            Err(error) if error.is_sources_fault() => {
+                self.begun = None;
+                let givers = std::mem::take(&mut self.given_by);
+                if givers.len() == 1 {
+                    return Err(Failure::Snapshot(error));
+                }
+                self.is_from_one = true;
+                Err(Failure::Mixed(error))
+            }
+            Err(error) => Err(SyncError::from(error).into()),
         }
-        let block = finished?;
-        tracing::info!(height = block.height, hash = %block.hash, "state sync is complete");
-        Ok(block)
+    }
+
+    /// Throws away what was begun if it cannot be gone on with: it is of another block, or others' work where that must not be.
+    async fn begin_anew_for(&mut self, server: &PublicKey, trusted: BlockRef) -> Result<(), Failure> {
+        let is_own = self.given_by.iter().all(|giver| giver.as_ref() == Some(server));
+        if self.begun == Some(trusted) && (is_own || !self.is_from_one) {
+            return Ok(());
+        }
+        let directory = self.wanted.directory.clone();
+        let given_up = self.worker.run(move || give_up(&directory)).await.map_err(|_| SyncError::Stopping)?;
+        given_up.map_err(|error| SyncError::from(ImportError::from(error)))?;
+        self.begun = None;
+        self.given_by.clear();
+        Ok(())
     }
 
     /// The committees around `epoch`, from the ends that are known, and those that the server gives.

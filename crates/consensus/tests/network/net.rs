@@ -64,6 +64,8 @@ pub(crate) struct Kind {
     pub(crate) epoch_length: u64,
     /// Blocks from a snapshot to the next; zero: none.
     pub(crate) snapshot_interval: u64,
+    /// Accounts beside those that send.
+    pub(crate) accounts: u64,
 }
 
 impl Default for Kind {
@@ -75,6 +77,7 @@ impl Default for Kind {
             dissemination: Dissemination::Whole,
             epoch_length: 1_000,
             snapshot_interval: 0,
+            accounts: 0,
         }
     }
 }
@@ -155,7 +158,11 @@ fn genesis(kind: &Kind, keys: &[PrivateKey], polynomial: Option<Bytes>) -> Genes
         let balance = U256::from(100_000_000_000_000_000_000_u128);
         (signer(number).address(), GenesisAccount { balance, ..GenesisAccount::default() })
     });
-    let alloc = accounts.chain(system_contracts(Fork::LATEST)).collect();
+    let others = (0..kind.accounts).map(|number| {
+        let address = Address::left_padding_from(&(number + 1_000_000).to_be_bytes());
+        (address, GenesisAccount { balance: U256::from(number + 1), ..GenesisAccount::default() })
+    });
+    let alloc = accounts.chain(others).chain(system_contracts(Fork::LATEST)).collect();
     let spec = ChainSpec::at_fork(CHAIN_ID, Fork::LATEST);
     let mut genesis = Genesis { config: spec.config, gas_limit: 30_000_000, alloc, ..Genesis::default() };
     genesis.config.extra_fields.insert_value(CONSENSUS_KEY.to_owned(), config).unwrap();

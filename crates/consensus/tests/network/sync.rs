@@ -15,6 +15,7 @@ use braid_consensus::{
         message::{Answer, Message, Offered, Request},
     },
 };
+use braid_types::ordered::{CertificateScheme, Dissemination};
 use commonware_codec::{Decode as _, Encode as _};
 use commonware_p2p::{Receiver as _, Recipients, Sender as _};
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _};
@@ -104,6 +105,28 @@ fn who_joins_late_begins_with_the_state_and_serves_it() {
 }
 
 #[test]
+fn coded_blocks_and_threshold_certificates_are_joined_too() {
+    let kind = Kind { dissemination: Dissemination::Coded, scheme: CertificateScheme::Bls12381Threshold, ..kind() };
+    run(24, kind, |mut net| async move {
+        served(&mut net, 35).await;
+        let handle = net.join(LATE, ANY);
+        let begins = joined(handle).await;
+        net.start(LATE).await;
+        let target = net.height(0) + 15;
+        net.reach(&[0, LATE], target, 240).await;
+        net.agree();
+        assert_eq!(net.received(LATE), U256::from(5));
+        assert!(net.ledger(LATE).chain().store().block(begins - 1).unwrap().is_none());
+        // The end of an epoch that lies before what it has.
+        assert!(net.certificates(LATE).certificate(9).await.is_some());
+        net.crash(LATE).await;
+        net.start(LATE).await;
+        let target = net.height(0) + 15;
+        net.reach(&[0, LATE], target, 240).await;
+    });
+}
+
+#[test]
 fn a_short_chain_is_executed_from_the_genesis() {
     run(21, kind(), |mut net| async move {
         served(&mut net, 25).await;
@@ -170,6 +193,7 @@ fn a_crash_at_any_moment_is_no_matter() {
 /// What a server does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lie {
+    None,
     Silence,
     Rubbish,
     OtherAnswer,
@@ -177,6 +201,8 @@ enum Lie {
     Ends,
     Manifest,
     Chunk,
+    /// A false chunk, and nothing more.
+    ChunkAndSilence,
     Gone,
 }
 
@@ -188,7 +214,7 @@ struct Liar {
 }
 
 impl Liar {
-    async fn new(lie: Lie, ledger: &Arc<Ledger>, certificates: Certificates) -> Self {
+    fn new(lie: Lie, ledger: &Arc<Ledger>, certificates: Certificates) -> Self {
         let height = ledger.durable().height - 3;
         Self { lie, snapshot: Snapshot::take(ledger.chain(), height).unwrap(), certificates }
     }
@@ -229,11 +255,13 @@ impl Liar {
                 }
                 Answer::Manifest(bytes.into())
             }
-            (_, Request::Chunk(_, from)) => {
+            (Lie::ChunkAndSilence, Request::Chunk(_, from)) if from != Cursor::default() => return None,
+            (lie, Request::Chunk(_, from)) => {
                 let (mut bytes, _) = self.snapshot.chunk(from).unwrap();
-                // A balance, somewhere in the middle of the first account.
+                let is_false = matches!(lie, Lie::Chunk | Lie::ChunkAndSilence) && from == Cursor::default();
+                // A balance, in the middle of some account.
                 let index = bytes.len() / 3;
-                bytes[index] ^= u8::from(self.lie == Lie::Chunk && from == Cursor::default());
+                bytes[index] ^= u8::from(is_false);
                 Answer::Chunk(bytes.into())
             }
         })
@@ -262,7 +290,7 @@ fn a_lying_server_costs_time_only() {
         run(seed, kind(), move |mut net| async move {
             served(&mut net, 41).await;
             // It offers something newer than anybody, and is asked first.
-            let liar = Liar::new(lie, net.ledger(0), net.certificates(0)).await;
+            let liar = Liar::new(lie, net.ledger(0), net.certificates(0));
             let height = liar.snapshot.block().height;
             let channel = net.sync_channel(LATE + 1).await;
             let serving = net.context.child("liar").spawn(move |_| liar.serve(channel));
@@ -277,4 +305,29 @@ fn a_lying_server_costs_time_only() {
             assert_eq!(net.received(LATE), U256::from(5), "{lie:?}");
         });
     }
+}
+
+/// The false chunk is found out when others have given the rest: nobody can say whose it was.
+#[test]
+fn a_false_part_of_a_patchwork_costs_time_only() {
+    let kind = Kind { others: 3, accounts: 20_000, ..kind() };
+    run(40, kind, |mut net| async move {
+        served(&mut net, 41).await;
+        let [liar, helper] =
+            [Lie::ChunkAndSilence, Lie::None].map(|lie| Liar::new(lie, net.ledger(0), net.certificates(0)));
+        let chunk = liar.snapshot.chunk(Cursor::default()).unwrap();
+        assert!(chunk.1.is_some(), "the state is more than one chunk");
+        let channel = net.sync_channel(LATE + 1).await;
+        net.context.child("liar").spawn(move |_| liar.serve(channel));
+        let handle = net.join(LATE, ANY);
+        // By now the liar has given what it gives; the helper goes on with it.
+        net.sleep(15).await;
+        let channel = net.sync_channel(LATE + 2).await;
+        net.context.child("helper").spawn(move |_| helper.serve(channel));
+        joined(handle).await;
+        net.start(LATE).await;
+        let target = net.height(0) + 5;
+        net.reach(&[0, LATE], target, 240).await;
+        net.agree();
+    });
 }

@@ -147,6 +147,35 @@ fn an_imported_store_goes_on_and_is_opened_again() {
 }
 
 #[test]
+fn a_directory_tells_whether_an_import_can_begin() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    assert_eq!(vacancy(&dir).unwrap(), Vacancy::Empty);
+    assert!(!dir.exists(), "looking creates nothing");
+    let state = state(30, 30);
+    drop(begin(&dir, &state).unwrap());
+    assert_eq!(vacancy(&dir).unwrap(), Vacancy::Begun(head(&state).block_ref()));
+    give_up(&dir).unwrap();
+    assert_eq!(vacancy(&dir).unwrap(), Vacancy::Empty);
+    assert_eq!(open(&dir).unwrap().head().map(|head| head.block.height()), None, "it may begin with the genesis now");
+    let chunks = chunks(&state, 400);
+    import_all(&dir, &state, &chunks).unwrap();
+    assert_eq!(vacancy(&dir).unwrap(), Vacancy::Taken);
+    give_up(&dir).unwrap();
+    let store = open(&dir).unwrap();
+    assert_eq!(store.oldest_block().unwrap(), 7, "nothing was given up");
+    assert!(matches!(vacancy(&dir), Err(SnapshotError::Store(StoreError::Locked(_)))));
+    // A chain whose only block is in the log is a chain.
+    let dir = root.path().join("other");
+    let store = open(&dir).unwrap();
+    let genesis = block(0, State::empty().root());
+    store.commit(Arc::new(genesis), &StateChanges::default(), State::empty()).unwrap();
+    assert_eq!(store.oldest_block().unwrap(), 1);
+    drop(store);
+    assert_eq!(vacancy(&dir).unwrap(), Vacancy::Taken);
+}
+
+#[test]
 fn an_import_goes_on_where_it_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let state = state(30, 30);

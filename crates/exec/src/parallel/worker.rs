@@ -134,10 +134,14 @@ pub(crate) fn work<S: DatabaseRef + Sync>(shared: &Shared<'_, S>) -> Owners {
         }
         match schedule.speculate() {
             Some(run) => {
+                if schedule.is_all_handed_out() {
+                    shared.wake.notify_all();
+                }
                 drop(schedule);
                 worker.speculate(shared, &run);
             }
-            None if shared.is_over() => break,
+            // Who has nothing more to do leaves at once: to wake up for the end of the block takes its time.
+            None if shared.is_over() || schedule.is_all_handed_out() => break,
             None => shared.wake.wait(&mut schedule),
         }
     }

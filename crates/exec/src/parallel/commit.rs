@@ -138,6 +138,8 @@ impl<E: std::error::Error> Committer<E> {
                 step
             };
             let before = (self.frontier, self.outcome.receipts.len());
+            // Of what was executed ahead the gas is known already.
+            let is_new = !matches!(step, Frontier::Check(_));
             let done = match step {
                 Frontier::Elsewhere => return,
                 Frontier::Finished => {
@@ -157,7 +159,9 @@ impl<E: std::error::Error> Committer<E> {
                 return;
             }
             let mut schedule = shared.schedule.lock();
-            schedule.note_gas(self.used_since(shared.transactions, before));
+            if is_new {
+                schedule.note_gas(self.used_since(shared.transactions, before));
+            }
             if let Some(chains) = self.heat.news() {
                 schedule.set_chains(chains);
             }

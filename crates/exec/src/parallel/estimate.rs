@@ -74,7 +74,7 @@ impl Estimates {
         None
     }
 
-    /// Learns how much of their limits committed transactions used: for each its gas and its limit.
+    /// Learns how much of their limits transactions used: for each its gas and its limit.
     pub(crate) fn learn(&mut self, used: impl Iterator<Item = (u64, u64)>) {
         let (mut shares, mut all_limits) = (0, 0);
         for (used, limit) in used {

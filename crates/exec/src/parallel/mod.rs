@@ -252,6 +252,8 @@ mod record;
 mod schedule;
 mod settle;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 mod view;
 mod worker;

@@ -206,7 +206,7 @@ impl Schedule {
 
     /// A run to execute ahead of the frontier: of the chain that is ready and longest, or else of what comes next.
     pub(crate) fn speculate(&mut self) -> Option<Arc<Run>> {
-        if self.frontier < self.paused_until || self.runs.len() >= self.window {
+        if self.frontier < self.paused_until || !self.has_room() {
             return None;
         }
         let range = self.longest().or_else(|| self.next_of_chains()).or_else(|| self.next_in_order())?;
@@ -217,9 +217,13 @@ impl Schedule {
 
     /// Whether there may be something to execute ahead of the frontier.
     pub(crate) fn may_speculate(&mut self) -> bool {
-        self.frontier >= self.paused_until
-            && self.runs.len() < self.window
-            && (self.may_look_ahead() || self.ready_chain().is_some())
+        self.frontier >= self.paused_until && self.has_room() && (self.may_look_ahead() || self.ready_chain().is_some())
+    }
+
+    /// Whether another run may wait for the frontier. While that stands at a long transaction there is time for more.
+    fn has_room(&self) -> bool {
+        let runs = usize::try_from(self.estimates.micros(self.frontier) / RUN_US).unwrap_or(usize::MAX);
+        self.runs.len() < self.window.saturating_add(runs.saturating_mul(self.threads))
     }
 
     fn may_look_ahead(&self) -> bool {
@@ -362,7 +366,7 @@ impl Schedule {
         self.chains[chain].held_until = last.map_or(0, |last| last + 1);
     }
 
-    /// Learns how much of their gas limits committed transactions used: for each its gas and its limit.
+    /// Learns how much of their gas limits transactions used: for each its gas and its limit.
     pub(crate) fn note_gas(&mut self, used: impl Iterator<Item = (u64, u64)>) {
         self.estimates.learn(used);
     }

@@ -84,8 +84,8 @@ impl Estimates {
             shares += used.min(limit).saturating_mul(WHOLE) / limit * counted;
             all_limits += counted;
         }
-        if all_limits > 0 {
-            self.share = (self.share * 3 + shares / all_limits).div_ceil(4);
+        if let Some(share) = shares.checked_div(all_limits) {
+            self.share = (self.share * 3 + share).div_ceil(4);
         }
     }
 }

@@ -108,7 +108,7 @@ impl HeatMap {
         address: Address,
         slots: impl Iterator<Item = &'s U256>,
     ) {
-        if !self.has_serial || (self.chains.has(index) && index % CHECKED_OF_CHAIN != 0) {
+        if !self.has_serial || (self.chains.has(index) && !index.is_multiple_of(CHECKED_OF_CHAIN)) {
             return;
         }
         for &slot in slots {

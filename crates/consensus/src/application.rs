@@ -49,6 +49,17 @@ pub struct Pace {
     pub limits: ProposalLimits,
 }
 
+/// What a node finds about a block.
+#[derive(Debug)]
+enum Verdict {
+    /// It may become final.
+    Right,
+    /// Another block is final in its place, which is nobody's fault.
+    Late(String),
+    /// Its leader breaks the rules.
+    Wrong(Fault),
+}
+
 /// What proposing and verifying need; shared by the epochs' engines.
 pub(crate) struct Shared {
     pub(crate) rules: Arc<Rules>,
@@ -131,17 +142,18 @@ impl Shared {
         drop(self.pipeline.execute(block));
     }
 
-    /// Checks a block: valid, or at fault. Errors are no verdicts.
+    /// Checks a block. Errors are no verdicts.
     async fn verify<K: Dissemination>(
         &self,
         clock: &impl Clock,
         mut ancestry: impl Ancestry<Block<K>>,
-    ) -> Result<Option<Fault>, Refusal> {
+    ) -> Result<Verdict, Refusal> {
         let block = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let parent = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let (header, above) = (&block.inner().header, &parent.inner().header);
         let (validator, height) = (header.context.leader.clone(), header.height);
-        let invalid = |reason: String| Some(Fault::InvalidBlock { validator: validator.clone(), height, reason });
+        let invalid =
+            |reason: String| Verdict::Wrong(Fault::InvalidBlock { validator: validator.clone(), height, reason });
         let committee = self.committees.committee(header.context.epoch()).ok_or(Refusal::Unavailable)?;
         if let Err(error) = check_header(header, above, &self.rules, &committee) {
             return Ok(invalid(error.to_string()));
@@ -159,15 +171,17 @@ impl Shared {
         let place = (above.height, header.parent);
         let expected = match self.pipeline.commitment(place, with_parent(&parent, &ancestry)).await {
             Ok(expected) => expected,
-            Err(error @ (Refusal::Invalid(_) | Refusal::Superseded(_))) => return Ok(invalid(error.to_string())),
+            Err(error @ Refusal::Invalid(_)) => return Ok(invalid(error.to_string())),
+            // Its leader need not have known: the view was given up, and the next leader built on the same parent.
+            Err(error @ Refusal::Superseded(_)) => return Ok(Verdict::Late(error.to_string())),
             Err(error) => return Err(error),
         };
         if header.execution != expected {
             let (claimed, executed) = (header.execution, expected);
-            return Ok(Some(Fault::WrongExecution { validator, height, claimed, executed }));
+            return Ok(Verdict::Wrong(Fault::WrongExecution { validator, height, claimed, executed }));
         }
         self.start(&ordered);
-        Ok(None)
+        Ok(Verdict::Right)
     }
 }
 
@@ -210,11 +224,15 @@ where
 
     async fn verify(&mut self, (clock, _): (E, Self::Context), ancestry: impl Ancestry<Block<K>>) -> bool {
         match self.shared.verify(&clock, ancestry).await {
-            Ok(None) => {
+            Ok(Verdict::Right) => {
                 self.shared.board.update(|status| status.verified += 1);
                 true
             }
-            Ok(Some(fault)) => {
+            Ok(Verdict::Late(reason)) => {
+                tracing::debug!(%reason, "a block came too late");
+                false
+            }
+            Ok(Verdict::Wrong(fault)) => {
                 self.shared.faults.report(fault);
                 self.shared.board.update(|status| {
                     status.refused += 1;
@@ -230,3 +248,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

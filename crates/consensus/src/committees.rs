@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use commonware_consensus::types::Epoch;
 use commonware_cryptography::{
+    Signer as _,
     certificate::{Provider, Scoped},
     ed25519::PrivateKey,
 };
@@ -50,6 +51,15 @@ impl Committees {
         entries.insert(epoch, Entry { committee: Arc::new(committee), scheme: Arc::new(scheme) });
         while entries.len() > MAX_KEPT_EPOCHS {
             entries.pop_first();
+        }
+    }
+
+    /// Lets this node sign nothing in an epoch whose committee it knows.
+    pub(crate) fn silence(&self, epoch: Epoch) {
+        let Self { rules, key, entries, .. } = self;
+        if let Some(entry) = entries.write().get_mut(&epoch) {
+            let keys = entry.committee.keys();
+            entry.scheme = Arc::new(Scheme::silent(&rules.signatures, &rules.namespace, keys, &key.public_key()));
         }
     }
 

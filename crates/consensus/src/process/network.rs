@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
+use braid_types::limits::MAX_FOLLOWERS;
 use commonware_cryptography::{
     ChaCha20Poly1305,
     ed25519::{PrivateKey, PublicKey},
@@ -20,11 +21,13 @@ use commonware_utils::{NZU32, NZUsize};
 use futures::future::Either;
 
 use crate::{
-    committee::MAX_VALIDATORS,
+    committee::{MAX_CHANGES_PER_EPOCH, MAX_VALIDATORS},
     engine::{Network, max_message_size},
     peers::{Addressed, Resolve},
     rules::Rules,
 };
+
+use super::traffic::{Counted, Counts, Traffic, counted};
 
 /// For a connection to come about.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -45,8 +48,9 @@ const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 /// How long a peer that broke the protocol is kept away.
 const BLOCK_DURATION: Duration = Duration::from_secs(60 * 60);
 
-/// Small messages that a peer may send a second, in each of three channels. The mailboxes have room for as many.
-const VOTES: Quota = Quota::per_second(NZU32!(512));
+/// Small messages that a peer may send a second, in each of three channels: three a view, in some eighty views. Every mailbox has
+/// room for as many of every peer that there may be ([`MAX_PEERS`]), so this is memory.
+const VOTES: Quota = Quota::per_second(NZU32!(256));
 
 /// Blocks, shards, and requests for them that a peer may send a second.
 const BULK: Quota = Quota::per_second(NZU32!(64));
@@ -57,9 +61,8 @@ const TRANSACTIONS: Quota = Quota::per_second(NZU32!(64));
 /// Questions about state that a peer may ask a second, and answers; four times what who joins sends to one server.
 const SYNC: Quota = Quota::per_second(NZU32!(256));
 
-/// Nodes that may join while this one runs, beside as many validators as the genesis has. Every mailbox has room for all of
-/// them, so this times the quotas is memory.
-const MAX_NEWCOMERS: usize = 16;
+/// Peers of an epoch: the largest committee, those that have just left it, and followers.
+const MAX_PEERS: NonZeroUsize = NZUsize!(MAX_VALIDATORS + MAX_CHANGES_PER_EPOCH + MAX_FOLLOWERS);
 
 /// Epochs whose peers stay connected.
 const TRACKED_EPOCHS: NonZeroUsize = NZUsize!(2);
@@ -69,9 +72,28 @@ pub(super) type Followers = Vec<(PublicKey, SocketAddr)>;
 
 type Peers = Addressed<Oracle<PublicKey>>;
 
-type Sending = Sender<PublicKey, Context>;
+type Sending = Counted<Sender<PublicKey, Context>>;
 
-type Receiving = Receiver<PublicKey>;
+type Receiving = Counted<Receiver<PublicKey>>;
+
+/// The channels by their numbers.
+pub(super) const CHANNELS: [&str; 7] =
+    ["votes", "certificates", "resolver", "backfill", "blocks", "transactions", "sync"];
+
+/// What goes through each of [`CHANNELS`].
+#[derive(Debug, Default)]
+pub(super) struct ChannelCounts([Arc<Counts>; CHANNELS.len()]);
+
+impl ChannelCounts {
+    pub(super) fn read(&self) -> [(&'static str, Traffic); CHANNELS.len()] {
+        std::array::from_fn(|number| (CHANNELS[number], self.0[number].read()))
+    }
+
+    fn count<S, R>(&self, channels: [(S, R); CHANNELS.len()]) -> [(Counted<S>, Counted<R>); CHANNELS.len()] {
+        let mut counts = self.0.iter();
+        channels.map(|channel| counted(channel, counts.next().unwrap_or(&self.0[0])))
+    }
+}
 
 /// An open network.
 pub(super) struct Opened {
@@ -103,6 +125,7 @@ pub(super) fn open(
     key: PrivateKey,
     listen: SocketAddr,
     followers: Followers,
+    counts: &ChannelCounts,
 ) -> Opened {
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
         Sake {
@@ -113,8 +136,6 @@ pub(super) fn open(
         },
         cups::Version::V1,
     );
-    let most = MAX_VALIDATORS.min(2 * rules.committee.validators().len()) + followers.len() + MAX_NEWCOMERS;
-    let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
     let config = lookup::Config {
         // Who a peer is says its key; validators of one machine, or behind one router, share an address.
         allow_private_ips: true,
@@ -131,20 +152,21 @@ pub(super) fn open(
             handshake,
             &rules.namespace,
             listen,
-            most,
+            MAX_PEERS,
             max_message_size(rules),
             NZUsize!(1_024),
         )
     };
     let (mut network, oracle) = Lookup::new(context.child("network"), config);
     // All nodes number the channels alike.
-    let votes = network.register(0, VOTES);
-    let certificates = network.register(1, VOTES);
-    let resolver = network.register(2, VOTES);
-    let backfill = network.register(3, BULK);
-    let blocks = network.register(4, BULK);
-    let transactions = network.register(5, TRANSACTIONS);
-    let sync = network.register(6, SYNC);
+    let quotas = [VOTES, VOTES, VOTES, BULK, BULK, TRANSACTIONS, SYNC];
+    let mut number = 0;
+    let channels = quotas.map(|quota| {
+        let channel = network.register(number, quota);
+        number += 1;
+        channel
+    });
+    let [votes, certificates, resolver, backfill, blocks, transactions, sync] = counts.count(channels);
     network.start();
     let followers = followers.into_iter().map(|(key, address)| (key, Address::Symmetric(address))).collect();
     let peers = Addressed { manager: oracle.clone(), followers, resolve: resolver_of_names() };

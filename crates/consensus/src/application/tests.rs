@@ -8,7 +8,7 @@ use braid_chain::{Chain, ChainOptions, Ledger, genesis::system_contracts, state:
 use braid_pool::PoolConfig;
 use braid_types::{
     ChainSpec, ConsensusConfig, Fork,
-    ordered::{CertificateScheme, Dissemination as Chosen, GenesisValidator},
+    ordered::{CONSENSUS_KEY, CertificateScheme, Dissemination as Chosen, GenesisValidator},
 };
 use commonware_consensus::{
     marshal::ancestry,
@@ -27,8 +27,25 @@ fn key() -> PrivateKey {
     keys::identity(&[LEADER; 32]).unwrap()
 }
 
+fn config() -> ConsensusConfig {
+    let validator = GenesisValidator {
+        public_key: keys::public_key(&[LEADER; 32]).unwrap(),
+        fee_recipient: Address::ZERO,
+        address: "127.0.0.1:30400".to_owned(),
+    };
+    ConsensusConfig {
+        execution_lag: 1,
+        epoch_length: 100,
+        scheme: CertificateScheme::Ed25519,
+        dissemination: Chosen::Whole,
+        validators: vec![validator],
+        group_polynomial: None,
+    }
+}
+
 fn open(folder: &std::path::Path) -> Arc<Ledger> {
-    let spec = ChainSpec::at_fork(CHAIN_ID, Fork::LATEST);
+    let mut spec = ChainSpec::at_fork(CHAIN_ID, Fork::LATEST);
+    spec.config.extra_fields.insert_value(CONSENSUS_KEY.to_owned(), config()).unwrap();
     let alloc = system_contracts(Fork::LATEST).into_iter().collect();
     let options = ChainOptions {
         genesis: Genesis { config: spec.config, gas_limit: 30_000_000, alloc, ..Genesis::default() },
@@ -42,19 +59,7 @@ fn open(folder: &std::path::Path) -> Arc<Ledger> {
 }
 
 fn shared(context: &deterministic::Context, ledger: Arc<Ledger>) -> Shared {
-    let validator = GenesisValidator {
-        public_key: keys::public_key(&[LEADER; 32]).unwrap(),
-        fee_recipient: Address::ZERO,
-        address: "127.0.0.1:30400".to_owned(),
-    };
-    let config = ConsensusConfig {
-        execution_lag: 1,
-        epoch_length: 100,
-        scheme: CertificateScheme::Ed25519,
-        dissemination: Chosen::Whole,
-        validators: vec![validator],
-        group_polynomial: None,
-    };
+    let config = config();
     let genesis = ledger.chain().head().block.block_ref();
     let rules = Arc::new(Rules::new(&config, CHAIN_ID, genesis).unwrap());
     let (checker, executor) = (Worker::start(context.child("checker")), Worker::start(context.child("executor")));

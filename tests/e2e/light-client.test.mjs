@@ -118,10 +118,10 @@ for (const { name, args, hasGroup = false } of kinds) {
         assert.equal(printed.trust.checkpoint.committee.length, 4);
         return;
       }
-      const { hash } = await client.getBlock({ blockNumber: 0n });
-      const trust = ['--group-key', printed.trust.groupKey, '--chain-id', String(CHAIN_ID), '--genesis-hash', hash, '--epoch-length', String(EPOCH_LENGTH), '--coded'];
+      const { namespace } = printed.chain;
+      const trust = ['--group-key', printed.trust.groupKey, '--namespace', namespace, '--epoch-length', String(EPOCH_LENGTH), '--coded'];
       assert.ok(await verify(file('receipt.json'), ...trust));
-      const other = trust.map((arg) => (arg === String(CHAIN_ID) ? '1' : arg));
+      const other = trust.map((arg) => (arg === namespace ? `${namespace.slice(0, -2)}00` : arg));
       await fails(file('receipt.json'), /the group's signature is not valid/, ...other);
     });
 

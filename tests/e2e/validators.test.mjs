@@ -199,6 +199,46 @@ describe('a network of validators', options, () => {
     assert.equal((await fetch(`${net.urls[1]}/ready`)).status, 200);
   });
 
+  test('metrics say what peers and status say, and how much goes in and out', async () => {
+    const read = async () => (await fetch(`${net.urls[2]}/metrics`)).text();
+    const value = (text, series) => {
+      const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+      assert.ok(line, `${series} is missing`);
+      return Number(line.slice(series.length + 1));
+    };
+    const before = await rpc(net.urls[2], 'braid_consensusStatus');
+    const text = await read();
+    const after = await rpc(net.urls[2], 'braid_consensusStatus');
+    const between = (name, key) => {
+      const found = value(text, name);
+      assert.ok(found >= Number(before[key]) && found <= Number(after[key]), `${name}: ${found}`);
+    };
+    between('braid_consensus_view', 'view');
+    between('braid_consensus_finalized_height', 'finalizedHeight');
+    between('braid_block_height', 'height');
+    assert.equal(value(text, 'braid_consensus_voting'), 1);
+    assert.equal(before.voting, true);
+    assert.equal(before.votesAgain, null);
+    const connected = (await rpc(net.urls[2], 'braid_peers')).filter((peer) => peer.connected).length;
+    assert.equal(connected, COUNT - 1);
+    assert.equal(value(text, 'braid_consensus_peers'), connected);
+    assert.equal(Number(await rpc(net.urls[2], 'net_peerCount')), connected);
+    for (const name of ['votes_sent', 'votes_received']) assert.ok(value(text, `braid_consensus_${name}_total`) > 0, name);
+    for (const channel of ['votes', 'certificates', 'resolver', 'backfill', 'blocks', 'transactions']) {
+      const series = (name) => value(text, `braid_network_${name}_total{channel="${channel}"}`);
+      for (const direction of ['sent', 'received']) {
+        const [messages, bytes] = [series(`messages_${direction}`), series(`${direction}_bytes`)];
+        assert.ok(bytes >= messages, `${channel} ${direction}`);
+        if (['votes', 'blocks', 'transactions'].includes(channel)) assert.ok(messages > 0, `${channel} ${direction}`);
+      }
+    }
+    assert.ok(value(text, 'braid_consensus_round_seconds_count') > 0);
+    const again = await read();
+    assert.ok(value(again, 'braid_network_received_bytes_total{channel="votes"}') >= value(text, 'braid_network_received_bytes_total{channel="votes"}'));
+    const names = ['braid_consensus_view', 'braid_consensus_finalized_height', 'braid_consensus_voting', 'braid_consensus_peers', 'braid_consensus_round_seconds', 'braid_consensus_votes_sent_total', 'braid_consensus_votes_received_total', 'braid_network_messages_sent_total', 'braid_network_messages_received_total', 'braid_network_sent_bytes_total', 'braid_network_received_bytes_total'];
+    for (const name of names) assert.match(text, new RegExp(`^# HELP ${name} \\S`, 'm'), name);
+  });
+
   test('a validator that dies is reported, and the others go on', async () => {
     const children = childrenOf(net.child.pid);
     assert.equal(children.length, COUNT);
@@ -282,6 +322,26 @@ describe('a node that cannot start says why', options, () => {
       copy.config.braid.executionLag = 4;
     });
     await refused(['--genesis', other], /made with another genesis/, 1);
+  });
+
+  test('a key that another process uses, and one of which it is not known what it has voted in', async () => {
+    const [node, second] = net.validators;
+    await node.start();
+    const elsewhere = ['--datadir', join(net.dir, 'elsewhere'), '--listen', '127.0.0.1:0', '--port', '0'];
+    await refused(elsewhere, /the key .*key\.json is in use by another process/, 1);
+    await node.stop();
+    const files = readdirSync(node.folder).filter((name) => name.startsWith('key.json.votes-'));
+    assert.equal(files.length, 1);
+    const votes = join(node.folder, files[0]);
+    const text = readFileSync(votes, 'utf8');
+    assert.match(text, /^epoch 0$/m);
+    writeFileSync(votes, text.replace('epoch 0', 'epoch 1'));
+    await refused([], /is damaged: .* it must not vote/, 1);
+    writeFileSync(votes, text);
+    await node.start();
+    assert.equal((await node.status()).voting, true);
+    await node.stop();
+    assert.ok(!existsSync(join(second.folder, files[0])), 'a key that has not voted has no such file');
   });
 
   test('taken ports and directories, unknown and wrong settings', async () => {

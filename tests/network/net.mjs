@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -132,6 +132,11 @@ export class Node {
     }
   }
 
+  /** Adds a line to its configuration. */
+  configure(line) {
+    appendFileSync(this.config, `${line}\n`);
+  }
+
   /** Removes everything that it has learnt; its key and configuration stay. */
   wipe() {
     if (this.isRunning) throw new Error(`${this.name} is running`);
@@ -160,7 +165,7 @@ export class Node {
 }
 
 /** Writes a network and returns its nodes, none of them running. `settings` go into the configuration of each. */
-export async function writeNetwork({ validators = 4, followers = 0, args = [], settings = {}, keep = false, dir = join(temporaryDirectory({ keep }), 'net') } = {}) {
+export async function writeNetwork({ validators = 4, followers = 0, args = [], settings = {}, epochLength, keep = false, dir = join(temporaryDirectory({ keep }), 'net') } = {}) {
   const port = await freePorts(validators + followers);
   const counts = ['--validators', String(validators), '--followers', String(followers)];
   const printed = await braid(['localnet', '--write-only', '--dir', dir, '--port', String(port), ...counts, ...args]);
@@ -170,6 +175,12 @@ export async function writeNetwork({ validators = 4, followers = 0, args = [], s
     for (const [name, value] of Object.entries(settings)) appendFileSync(config, `${name} = ${JSON.stringify(value)}\n`);
     return new Node({ name: dirname(config).split('/').at(-1), config, url: `http://127.0.0.1:${port + i}` });
   });
+  if (epochLength !== undefined) {
+    const genesis = join(dir, 'genesis.json');
+    const text = JSON.parse(readFileSync(genesis, 'utf8'));
+    text.config.braid.epochLength = epochLength;
+    writeFileSync(genesis, JSON.stringify(text));
+  }
   return { dir, port, nodes, validators: nodes.slice(0, validators), followers: nodes.slice(validators) };
 }
 

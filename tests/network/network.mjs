@@ -1,15 +1,20 @@
 // A network of validators as real processes on loopback, under load, through what operators fear: SIGKILL of one node and of
-// the leader, a disk that is gone, restarts one after the other, and nodes that join late, by every block and by the state. In the end
-// every node has the same blocks and state roots, and every payment has been made exactly once.
+// the leader, a disk that is gone, restarts one after the other, nodes that join late, by every block and by the state, and a committee
+// that changes. In the end every node has the same blocks and state roots, every payment has been made exactly once, and nobody has
+// contradicted itself.
 //
 //   node tests/network/network.mjs [--short] [--scheme ed25519|bls12381-threshold] [--dissemination whole|coded]
 //                                  [--seed N] [--rounds N] [--keep]
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+import { mnemonicToAccount } from 'viem/accounts';
+
 import { seeded } from '../crash/random.mjs';
+import { CHAIN_ID, MNEMONIC, until } from '../e2e/harness.mjs';
 import { Load } from './load.mjs';
 import { agree, writeNetwork } from './net.mjs';
 
@@ -29,12 +34,17 @@ const random = seeded(seed);
 const flags = ['--scheme', values.scheme, '--dissemination', values.dissemination];
 /** Blocks that must be made for "the network goes on" to be true. */
 const PROGRESS = values.short ? 5 : 20;
+/** Blocks of an epoch: who has lost its votes waits for the end of one, and so does a change of the committee. */
+const EPOCH_LENGTH = 50;
+/** Blocks behind the head whose certificates one of the validators keeps. */
+const KEPT = 20;
 
 console.log(`seed ${seed}; replay: node tests/network/network.mjs --seed ${seed} --rounds ${rounds} ${flags.join(' ')}`);
 /** Blocks between snapshots: even a short run has some. */
 const SNAPSHOT_INTERVAL = 16;
-const net = await writeNetwork({ followers: 2, args: flags, settings: { 'snapshot-interval': SNAPSHOT_INTERVAL }, keep: values.keep });
+const net = await writeNetwork({ followers: 2, args: flags, epochLength: EPOCH_LENGTH, settings: { 'snapshot-interval': SNAPSHOT_INTERVAL }, keep: values.keep });
 const { validators } = net;
+validators[3].configure(`keep-blocks = ${KEPT}`);
 /** One executes every block; the other begins with the state. */
 const [follower, late] = net.followers;
 const complete = [...validators, follower];
@@ -109,13 +119,16 @@ const scenarios = {
     await Promise.all([one.start(), two.start()]);
     await progress(validators);
   },
-  async 'a wiped disk: the node fetches everything again'() {
+  async 'a wiped disk: the node fetches everything again, and votes from the next epoch on'() {
     const victim = random.pick(validators);
     await victim.stop();
     victim.wipe();
     await progress(others(victim));
     await victim.start();
+    await until(() => /following without a vote/.test(victim.output()), `${victim.name} to follow without a vote`, 60_000);
     await progress(validators);
+    await until(async () => (await victim.status()).voting, `${victim.name} to vote again`, 60_000);
+    assert.equal((await victim.status()).votesAgain, null);
     await agree(validators);
   },
   async 'restarts one after the other'() {
@@ -147,6 +160,15 @@ const once = {
     await progress([...validators, follower]);
     const status = await follower.status();
     assert.equal(status.role, 'follower');
+    assert.equal(status.voting, false);
+  },
+  async 'payments given to a follower are made, the leader being killed or not'() {
+    await pay(follower, 0);
+    const victim = await leader();
+    await victim.kill();
+    await pay(follower, 1);
+    await victim.start();
+    await progress(validators);
   },
   async 'another one begins with the state, killed on its way'() {
     // Somewhere between its first question and its first block.
@@ -180,12 +202,67 @@ const once = {
   },
 };
 
+/** The one that keeps few certificates has removed the first, and says so; the others have it. */
+async function gone() {
+  await validators[3].reach(2 * 256);
+  await assert.rejects(validators[3].rpc('braid_getCertificate', '0x1'), /block 1 is no longer kept: this node has those from block \d+ on/);
+  const { height } = await validators[0].rpc('braid_getCertificate', '0x1');
+  assert.equal(Number(height), 1);
+  const head = await validators[3].height();
+  assert.ok(await validators[3].rpc('braid_getCertificate', `0x${(head - KEPT / 2).toString(16)}`));
+}
+
+/** What only ed25519 allows: validators vote a fifth one in and out again. */
+const elections = {
+  async 'the committee takes the follower in'() {
+    const { publicKey } = follower;
+    const [, listen] = readFileSync(follower.config, 'utf8').match(/listen = "(.*)"/);
+    await follower.stop();
+    await ask(`add:${publicKey}:0x${'ab'.repeat(20)}@${listen}`);
+    await follower.start({ BRAID_ROLE: 'validator' });
+    const isIn = async () => {
+      const { committee, voting } = await follower.status();
+      return committee.length === 5 && voting;
+    };
+    await until(isIn, 'the fifth validator to vote', 60_000);
+    await progress(net.nodes);
+  },
+  async 'the committee lets it go'() {
+    await ask(`remove:${follower.publicKey}`);
+    await until(async () => (await validators[0].status()).committee.length === 4, 'a committee of four', 60_000);
+    await until(async () => !(await follower.status()).voting, 'the fifth validator to follow', 60_000);
+    await progress(net.nodes);
+  },
+};
+
+/** Restarts the validators, one after the other, asking for a change of the committee. */
+async function ask(vote) {
+  for (const node of validators) {
+    await node.stop();
+    await node.start({ BRAID_VOTE: vote });
+    await node.reach(await others(node)[0].height());
+  }
+}
+
+/** Gives a node a payment and waits until it has made it; the payer is one that the load does not use. */
+async function pay(node, nonce) {
+  const account = mnemonicToAccount(MNEMONIC, { addressIndex: 9 });
+  const fees = { gas: 21_000n, maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 10n ** 9n };
+  const raw = await account.signTransaction({ type: 'eip1559', chainId: CHAIN_ID, nonce, to: account.address, value: 1n, ...fees });
+  const hash = await node.rpc('eth_sendRawTransaction', raw);
+  const started = Date.now();
+  const receipt = await until(() => node.rpc('eth_getTransactionReceipt', hash), `the payment given to ${node.name}`, 30_000);
+  assert.equal(receipt.status, '0x1');
+  console.log(`  payment to ${node.name}: ${Date.now() - started} ms`);
+}
+
 async function run(name, scenario) {
   const started = Date.now();
   await scenario();
   load?.check();
   for (const node of net.nodes) {
     if (/panicked/.test(node.output())) throw new Error(`${node.name} panicked:\n${node.output()}`);
+    if (/is at fault/.test(node.output())) throw new Error(`${node.name} accuses another:\n${node.output()}`);
   }
   passed += 1;
   console.log(`${name}: ${((Date.now() - started) / 1000).toFixed(1)} s`);
@@ -197,7 +274,13 @@ try {
   for (let round = 0; round < rounds; round++) {
     for (const [name, scenario] of Object.entries(faults)) await run(name, scenario);
   }
-  for (const [name, scenario] of Object.entries(once)) await run(name, scenario);
+  const { 'every node agrees on every block and payment': end, ...joining } = once;
+  for (const [name, scenario] of Object.entries(joining)) await run(name, scenario);
+  if (values.scheme === 'ed25519') {
+    for (const [name, scenario] of Object.entries(elections)) await run(name, scenario);
+  }
+  await run('what is no longer kept is said to be gone', gone);
+  await run('every node agrees on every block and payment', end);
   await Promise.all(net.nodes.map((node) => node.stop()));
 } catch (error) {
   console.error(error);

@@ -27,7 +27,7 @@ use crate::{
     committees::Committees,
     faults::{Fault, Faults},
     pipeline::{Pipeline, Refusal},
-    reshare::{Contract, Verdict},
+    reshare::{self, Contract},
     rules::Rules,
     status::Board,
     validity::{HeaderError, build_header, check_header},
@@ -48,6 +48,17 @@ pub struct Pace {
     pub enough_transactions: usize,
     /// How much a block may hold.
     pub limits: ProposalLimits,
+}
+
+/// What a node finds about a block.
+#[derive(Debug)]
+enum Verdict {
+    /// It may become final.
+    Right,
+    /// Another block is final in its place, which is nobody's fault.
+    Late(String),
+    /// Its leader breaks the rules.
+    Wrong(Fault),
 }
 
 /// What proposing and verifying need; shared by the epochs' engines.
@@ -144,27 +155,28 @@ impl Shared {
         drop(self.pipeline.execute(block));
     }
 
-    /// Checks a block: valid, or at fault. Errors are no verdicts.
+    /// Checks a block. Errors are no verdicts.
     async fn verify<K: Dissemination>(
         &self,
         clock: &impl Clock,
         contract: &Contract<K>,
         mut ancestry: impl Ancestry<Block<K>>,
-    ) -> Result<Option<Fault>, Refusal> {
+    ) -> Result<Verdict, Refusal> {
         let whole = ancestry.clone();
         let block = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let parent = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let (header, above) = (&block.inner().header, &parent.inner().header);
         let (validator, height) = (header.context.leader.clone(), header.height);
-        let invalid = |reason: String| Some(Fault::InvalidBlock { validator: validator.clone(), height, reason });
+        let invalid =
+            |reason: String| Verdict::Wrong(Fault::InvalidBlock { validator: validator.clone(), height, reason });
         let members = self.committees.members(header.context.epoch()).ok_or(Refusal::Unavailable)?;
         if let Err(error) = check_header(header, above, &self.rules, &members) {
             return Ok(invalid(error.to_string()));
         }
         match contract.check(&self.rules, whole).await {
-            Verdict::Right => {}
-            Verdict::Wrong => return Ok(invalid(HeaderError::Reshare.to_string())),
-            Verdict::Unknown => return Err(Refusal::Unavailable),
+            reshare::Verdict::Right => {}
+            reshare::Verdict::Wrong => return Ok(invalid(HeaderError::Reshare.to_string())),
+            reshare::Verdict::Unknown => return Err(Refusal::Unavailable),
         }
         let drift = u64::try_from(MAX_CLOCK_DRIFT.as_millis()).unwrap_or(u64::MAX);
         let early = header.timestamp_ms.saturating_sub(now_ms(clock).saturating_add(drift));
@@ -179,15 +191,17 @@ impl Shared {
         let place = (above.height, header.parent);
         let expected = match self.pipeline.commitment(place, with_parent(&parent, &ancestry)).await {
             Ok(expected) => expected,
-            Err(error @ (Refusal::Invalid(_) | Refusal::Superseded(_))) => return Ok(invalid(error.to_string())),
+            Err(error @ Refusal::Invalid(_)) => return Ok(invalid(error.to_string())),
+            // Its leader need not have known: the view was given up, and the next leader built on the same parent.
+            Err(error @ Refusal::Superseded(_)) => return Ok(Verdict::Late(error.to_string())),
             Err(error) => return Err(error),
         };
         if header.execution != expected {
             let (claimed, executed) = (header.execution, expected);
-            return Ok(Some(Fault::WrongExecution { validator, height, claimed, executed }));
+            return Ok(Verdict::Wrong(Fault::WrongExecution { validator, height, claimed, executed }));
         }
         self.start(&ordered);
-        Ok(None)
+        Ok(Verdict::Right)
     }
 }
 
@@ -230,11 +244,15 @@ where
 
     async fn verify(&mut self, (clock, _): (E, Self::Context), ancestry: impl Ancestry<Block<K>>) -> bool {
         match self.shared.verify(&clock, &self.contract, ancestry).await {
-            Ok(None) => {
+            Ok(Verdict::Right) => {
                 self.shared.board.update(|status| status.verified += 1);
                 true
             }
-            Ok(Some(fault)) => {
+            Ok(Verdict::Late(reason)) => {
+                tracing::debug!(%reason, "a block came too late");
+                false
+            }
+            Ok(Verdict::Wrong(fault)) => {
                 self.shared.faults.report(fault);
                 self.shared.board.update(|status| {
                     status.refused += 1;
@@ -250,3 +268,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

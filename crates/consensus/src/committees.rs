@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use commonware_consensus::types::Epoch;
 use commonware_cryptography::{
+    Signer as _,
     bls12381::primitives::variant::MinSig,
     certificate::{Provider, Scoped},
     ed25519::{PrivateKey, PublicKey},
@@ -124,7 +125,7 @@ impl Committees {
             }
             SchemeInfo::Signer { participants, sharing, share } => (participants, sharing, Some(share)),
         };
-        if share.is_none() && participants.position(&commonware_cryptography::Signer::public_key(&self.key)).is_some() {
+        if share.is_none() && participants.position(&self.key.public_key()).is_some() {
             tracing::warn!(%epoch, "this member has no share of the group's key: it follows without a vote");
         }
         let group = Signatures::Threshold(Box::new(sharing));
@@ -147,6 +148,17 @@ impl Committees {
                 return Some(found);
             }
             changes.changed().await.ok()?;
+        }
+    }
+
+    /// Lets this node sign nothing in an epoch whose committee it knows.
+    pub(crate) fn silence(&self, epoch: Epoch) {
+        let Self { rules, key, entries, .. } = self;
+        if let Some(entry) = entries.write().get_mut(&epoch) {
+            let group = entry.info.as_ref().map(|info| Signatures::Threshold(Box::new(info.output.public().clone())));
+            let signatures = group.as_ref().unwrap_or(&rules.signatures);
+            let keys = entry.members.committee.keys();
+            entry.scheme = Arc::new(Scheme::silent(signatures, &rules.namespace, keys, &key.public_key()));
         }
     }
 

@@ -13,7 +13,7 @@
 //! A follower is the same thing without a key in the committee: its simplex engine checks certificates and never votes. Followers are
 //! secondary peers of the validators, which send them blocks and certificates as they send them to each other.
 
-use std::{num::NonZeroU64, sync::Arc};
+use std::{num::NonZeroU64, path::PathBuf, sync::Arc};
 
 use braid_chain::{Ledger, LedgerError};
 use commonware_broadcast::buffered;
@@ -33,7 +33,7 @@ use commonware_consensus::{
         self, Plan,
         types::{Activity, Context},
     },
-    types::{Epoch, coding::Commitment},
+    types::{Epoch, Height, coding::Commitment},
 };
 use commonware_cryptography::{
     Blake3, Digested, Digestible as _, Signer as _,
@@ -69,7 +69,7 @@ use crate::{
     ends::{Ends, EndsError},
     epochs::{Channels, JOURNAL_BUFFER, MAILBOX_SIZE, Orchestrator, Timeouts, VIEW_RETENTION},
     faults::{Fault, Faults, Watcher},
-    finality::{Finality, Finalized},
+    finality::{Finality, Finalized, Prune},
     peers::Peers,
     pipeline::Pipeline,
     reshare::{self, Contract},
@@ -78,11 +78,12 @@ use crate::{
     status::{Board, Status},
     stop::{StopReason, Stopper},
     sync::{self, Server, Sources},
+    vote_lock::{Guard, VoteLock, VoteLockError},
     worker::Worker,
 };
 
 /// Blocks that marshal hands over before the first of them is acknowledged.
-const MAX_PENDING_BLOCKS: std::num::NonZeroUsize = NZUsize!(16);
+pub(crate) const MAX_PENDING_BLOCKS: std::num::NonZeroUsize = NZUsize!(16);
 
 /// Missing heights that marshal asks for at a time.
 const MAX_REPAIRS: std::num::NonZeroUsize = NZUsize!(16);
@@ -106,12 +107,16 @@ impl<E: Spawner + Metrics + Clock + Storage + CryptoRng> Runtime for E {}
 pub struct Settings {
     /// Its identity, and its signing key under ed25519.
     pub key: PrivateKey,
+    /// The file that the key is in. It is locked while the node runs; what the key has voted in is written down beside it.
+    pub key_file: PathBuf,
     /// Its share of the group's key in the first epoch, under a threshold scheme. Later ones it gets from the others.
     pub share: Option<GroupShare>,
     /// When it makes blocks.
     pub pace: Pace,
     /// How long it waits for others.
     pub timeouts: Timeouts,
+    /// Ordered blocks and certificates behind the newest durable one that are kept at least; all if there is none.
+    pub keep_blocks: Option<u64>,
     /// The change of the committee that it asks for.
     pub vote: Option<Change>,
     /// Prefix of its storage partitions, unique in the runtime's storage.
@@ -223,6 +228,9 @@ pub enum StartError {
     /// The ledger cannot be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What the key has voted in cannot be told or kept, or another process has it.
+    #[error(transparent)]
+    VoteLock(#[from] VoteLockError),
 }
 
 /// Largest message on any channel, for the network's configuration.
@@ -273,7 +281,8 @@ where
     if genesis != Some(rules.genesis) {
         return Err(StartError::Genesis);
     }
-    let parts = Parts::new(&context, Arc::clone(&rules), &settings, ledger);
+    let lock = VoteLock::open(&settings.key_file, &rules.namespace)?;
+    let parts = Parts::new(&context, Arc::clone(&rules), &settings, ledger, lock);
     match rules.dissemination {
         Chosen::Whole => start_whole(context, settings, network, strategy, parts).await,
         Chosen::Coded if rules.committee.validators().len() < MIN_VALIDATORS => Err(StartError::TooFewForCoding),
@@ -292,10 +301,17 @@ struct Parts {
     reported: mpsc::Receiver<Fault>,
     stopper: Stopper,
     stopped: watch::Receiver<Option<StopReason>>,
+    lock: VoteLock,
 }
 
 impl Parts {
-    fn new(context: &impl Spawner, rules: Arc<Rules>, settings: &Settings, ledger: Arc<Ledger>) -> Self {
+    fn new(
+        context: &impl Spawner,
+        rules: Arc<Rules>,
+        settings: &Settings,
+        ledger: Arc<Ledger>,
+        lock: VoteLock,
+    ) -> Self {
         let (stopper, stopped) = Stopper::new();
         let (faults, reported) = Faults::new();
         let durable = ledger.durable();
@@ -305,7 +321,7 @@ impl Parts {
         let pipeline = Pipeline::new(ledger, rules.execution_lag, checker, executor, stopper.clone());
         let committees = Committees::new(Arc::clone(&rules), settings.key.clone(), settings.share.as_ref());
         let pipeline = Arc::new(pipeline);
-        Self { rules, pipeline, committees, board, status, faults, reported, stopper, stopped }
+        Self { rules, pipeline, committees, board, status, faults, reported, stopper, stopped, lock }
     }
 
     fn shared(&self, settings: &Settings) -> Arc<Shared> {
@@ -472,9 +488,10 @@ where
         + Relay<Digest = K::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
         + Reporter<Activity = Activity<Scheme, K::Commitment>>,
 {
-    let Parts { rules, pipeline, committees, board, status, faults, reported, stopper, stopped } = parts;
+    let Parts { rules, pipeline, committees, board, status, faults, reported, stopper, stopped, lock } = parts;
     let page_cache = CacheRef::new(page_size(4096), PAGE_CACHE_PAGES);
     let prefix = &settings.partition;
+    let guard = Guard::open(context.child("guard"), prefix, lock).await?;
     let finalizations =
         archive(&context, prefix, "finalizations", &page_cache, Scheme::certificate_codec_config_unbounded()).await?;
     let blocks: prunable::Archive<_, _, _, V::StoredBlock> =
@@ -555,6 +572,7 @@ where
         board: board.clone(),
         stopper: stopper.clone(),
         boundaries,
+        prune: prune(&mailbox, settings.keep_blocks),
     };
     let contract = Contract::new(ceremony.clone());
     let finality = context.child("finality").spawn(move |clock| finality.run(clock, updates, ceremony));
@@ -570,6 +588,7 @@ where
     let serving = Server::start(context.child("sync"), sources, status.clone(), network.sync);
     let orchestrator = Orchestrator {
         context: context.child("epochs"),
+        guard,
         rules,
         committees: committees.clone(),
         peers: network.peers,
@@ -594,6 +613,13 @@ where
 /// Height of the block that a chain begins with.
 fn height_of<K: Dissemination>(anchor: &Certified<K>) -> u64 {
     anchor.headers.first().map_or(0, |header| header.height)
+}
+
+/// What removes ordered blocks and certificates when there are more than are kept. `None`: nothing does.
+fn prune<V: Variant>(mailbox: &MarshalMailbox<Scheme, V>, keep: Option<u64>) -> Option<Prune> {
+    let (mailbox, keep) = (mailbox.clone(), keep?);
+    let remove = move |floor| mailbox.prune(Height::new(floor));
+    Some(Prune { keep, remove: Box::new(remove) })
 }
 
 pub(crate) async fn archive<E, V>(

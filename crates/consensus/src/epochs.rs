@@ -4,6 +4,8 @@
 //! next epoch is started on that block, the old one is stopped, and only then the block is acknowledged: after a crash in between
 //! it comes again, and so does all this.
 //!
+//! Before an engine may sign, the file beside the key is asked ([`crate::vote_lock`]).
+//!
 //! The engines share three channels, in which every message carries its epoch. A message from an epoch that has not begun here
 //! says that its sender is ahead; it is asked for the finality certificate of our epoch's last block, and marshal fetches the rest.
 
@@ -19,7 +21,7 @@ use commonware_consensus::{
     },
     types::{Epoch, Height, ViewDelta},
 };
-use commonware_cryptography::{Blake3, certificate::Scheme as _, ed25519::PublicKey};
+use commonware_cryptography::{Blake3, certificate::{Provider as _, Scheme as _}, ed25519::PublicKey};
 use commonware_macros::select_loop;
 use commonware_p2p::{
     Blocker, Channel, Message, Receiver, Sender,
@@ -41,6 +43,7 @@ use crate::{
     scheme::Scheme,
     status::Board,
     stop::{StopReason, Stopper},
+    vote_lock::{Guard, Permission},
 };
 
 /// How long to wait for what, in a view.
@@ -94,6 +97,7 @@ pub(crate) const VIEW_RETENTION: ViewDelta = ViewDelta::new(32);
 /// What starting and running engines needs.
 pub(crate) struct Orchestrator<E: Runtime, K: Dissemination, V: Variant, P, B, A, W, T> {
     pub(crate) context: E,
+    pub(crate) guard: Guard<E>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) committees: Committees,
     pub(crate) peers: P,
@@ -223,11 +227,12 @@ where
         let parent = self.parent_of(epoch).await?;
         let committee = self.committees.committee(epoch)?;
         self.peers.activate(epoch.get(), &committee, &self.committees.others(epoch));
-        let scheme = self.committees.ready(epoch).await?;
+        self.committees.ready(epoch).await?;
+        let (is_validator, votes_again) = self.permission(epoch).await?;
+        let scheme = self.committees.scheme(epoch)?;
         let votes = muxed.votes.register(epoch.get()).await.ok()?;
         let certificates = muxed.certificates.register(epoch.get()).await.ok()?;
         let resolver = muxed.resolver.register(epoch.get()).await.ok()?;
-        let is_validator = scheme.me().is_some_and(|membership| membership.signer().is_some());
         let floor = Floor::Genesis(parent);
         let context = self.context.child("simplex").with_attribute("epoch", epoch);
         let config = self.config(epoch, scheme.as_ref().clone(), floor);
@@ -237,6 +242,7 @@ where
             status.view = 0;
             status.validators = committee.validators().len();
             status.is_validator = is_validator;
+            status.votes_again = votes_again;
         });
         self.forget(epoch).await;
         tracing::info!(%epoch, validators = committee.validators().len(), is_validator, "epoch begins");
@@ -268,6 +274,32 @@ where
             self.stopper.stop(StopReason::Part("the archive of ends of epochs"));
         }
         kept.is_ok()
+    }
+
+    /// Whether this node has a vote in an epoch, and if it must not use it, the epoch in which it votes again. From here on nothing is
+    /// signed in its name that the file beside its key does not permit.
+    async fn permission(&mut self, epoch: Epoch) -> Option<(bool, Option<u64>)> {
+        let has_vote = self.committees.scheme(epoch)?.me().is_some_and(|membership| membership.signer().is_some());
+        if !has_vote {
+            return Some((false, None));
+        }
+        let partition = self.partition_of(epoch);
+        match self.guard.enter(epoch.get(), &partition).await {
+            Ok(Permission::Votes) => Some((true, None)),
+            Ok(Permission::Follows { until }) => {
+                self.committees.silence(epoch);
+                tracing::warn!(
+                    %epoch,
+                    votes_again = until,
+                    "this key may have voted in this epoch, and the vote log is not here: following without a vote"
+                );
+                Some((true, Some(until)))
+            }
+            Err(error) => {
+                self.stopper.stop(StopReason::VoteLock(Arc::new(error)));
+                None
+            }
+        }
     }
 
     fn partition_of(&self, epoch: Epoch) -> String {

@@ -18,6 +18,7 @@ use crate::{
     committees::Committees,
     pipeline::{Pipeline, Refusal},
     reshare::Mailbox,
+    retention,
     rules::Rules,
     status::Board,
     stop::{StopReason, Stopper},
@@ -65,6 +66,15 @@ pub(crate) struct Finality {
     pub(crate) board: Board,
     pub(crate) stopper: Stopper,
     pub(crate) boundaries: mpsc::UnboundedSender<Boundary>,
+    pub(crate) prune: Option<Prune>,
+}
+
+/// Removes old ordered blocks and certificates.
+pub(crate) struct Prune {
+    /// How many are kept behind the newest durable one.
+    pub(crate) keep: u64,
+    /// Removes those below a height.
+    pub(crate) remove: Box<dyn Fn(u64) + Send + Sync>,
 }
 
 impl Finality {
@@ -124,6 +134,11 @@ impl Finality {
             status.finalized += 1;
             status.transactions += executed.block.transactions.len() as u64;
         });
+        if let Some(Prune { keep, remove }) = &self.prune
+            && let Some(floor) = retention::floor(&self.rules, header.height, *keep)
+        {
+            remove(floor);
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! ordered header therefore proves an Ethereum header.
 //!
 //! Reading order: [`rules`] (what all nodes of a chain hold alike) and [`committee`] (who votes), [`block`] (what is agreed on),
-//! [`scheme`] (how votes are signed), [`check_header`] (what a header must say), `pipeline` (check, execute, commit),
+//! [`scheme`] (how votes are signed), `vote_lock` (which of them may be cast after a loss), [`check_header`] (what a header must say), `pipeline` (check, execute, commit),
 //! `application` (propose and verify), `finality` (final blocks to disk), [`epochs`] (one simplex engine an epoch), [`engine`] (all
 //! of it together), [`process`] (that on tokio and TCP), [`sync`] (state for who joins late), [`reshare`] (a group's key from one
 //! committee to the next); [`generate`] and [`deal`] make that key. [`certificates`] and [`faults`] are what others learn from a node.
@@ -14,8 +14,10 @@
 //!
 //! ```text
 //! let rules = Arc::new(Rules::new(&config, chain_id, genesis_block)?);        // config: config.braid of the genesis
-//! let settings = Settings { key, share: None, pace, timeouts: Timeouts::default(), vote: None, partition: "node".into(),
-//!     snapshot_interval: 0 };
+//! let settings = Settings {
+//!     key, key_file, share: None, pace, timeouts: Timeouts::default(), keep_blocks: None, vote: None, partition: "node".into(),
+//!     snapshot_interval: 0,
+//! };
 //! let network = Network { peers, blocker, votes, certificates, resolver, backfill, blocks, sync, shares };   // channels of one network
 //! let mut node = engine::start(context, rules, settings, network, Sequential, ledger).await?;
 //!
@@ -44,15 +46,18 @@ pub mod peers;
 mod pipeline;
 pub mod process;
 pub mod reshare;
+mod retention;
 pub mod rules;
 pub mod scheme;
 pub mod status;
 mod stop;
 pub mod sync;
 mod validity;
+mod vote_lock;
 mod worker;
 
 pub use application::Pace;
 pub use ends::EndsError;
 pub use stop::StopReason;
 pub use validity::{HeaderError, Members, check_header};
+pub use vote_lock::VoteLockError;

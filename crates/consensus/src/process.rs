@@ -6,6 +6,8 @@
 mod forward;
 pub(crate) mod network;
 mod proof;
+mod traffic;
+mod wish;
 
 use std::{
     collections::BTreeSet,
@@ -20,9 +22,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_primitives::{Address, B256};
+use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_primitives::B256;
 use braid_chain::{Ledger, ProposalLimits};
-use braid_types::{BlockRef, ConsensusConfig, Height};
+use braid_types::{BlockRef, ConsensusConfig, Height, limits::MAX_FOLLOWERS};
 use commonware_consensus::{
     simplex::elector::{Config as ElectorConfig, Elector as _, RoundRobin},
     types::{Epoch, Round, View},
@@ -37,16 +40,21 @@ use futures::{FutureExt as _, future::Either};
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-pub use self::proof::{Proof, ProofError};
+pub use self::{
+    proof::{Proof, ProofError},
+    traffic::Traffic,
+    wish::{Follower, Vote},
+};
 use crate::{
     application::Pace,
     certificates::Certificates,
-    committee::{Change, Committee, Validator},
+    committee::{Committee, Validator},
     committees::Committees,
     engine::{self, Settings},
     epochs::Timeouts,
     keys::{self, KeyError},
     peers::Peers as _,
+    retention::pruned_below,
     rules::{Rules, RulesError},
     scheme::Scheme,
     status::Status,
@@ -77,16 +85,20 @@ pub struct Options {
     pub chain_id: u64,
     /// The private identity; see [`keys::identity`].
     pub identity: Zeroizing<Vec<u8>>,
+    /// The file that it is in. One process at a time may use it; what the key has voted in is written down beside it.
+    pub key_file: PathBuf,
     /// The share of the group's key; see [`keys::share`].
     pub share: Option<Zeroizing<Vec<u8>>>,
     /// Where to listen for peers.
     pub listen: SocketAddr,
-    /// Nodes that follow, by public key.
-    pub followers: Vec<(B256, SocketAddr)>,
+    /// Nodes that follow; at most [`MAX_FOLLOWERS`](braid_types::limits::MAX_FOLLOWERS).
+    pub followers: Vec<Follower>,
     /// For votes, certificates and blocks that are not executed yet.
     pub directory: PathBuf,
     /// Time from a block to the next, if little waits.
     pub block_interval: Duration,
+    /// Ordered blocks and certificates behind the newest durable one that are kept at least; all if there is none.
+    pub keep_blocks: Option<u64>,
     /// The change of the committee that it asks for.
     pub vote: Option<Vote>,
     /// Blocks from a snapshot that is taken for who joins to the next; zero: none are taken.
@@ -108,40 +120,6 @@ impl fmt::Debug for Options {
 
 /// A signed transaction, as EIP-2718 encodes it.
 pub type Forwarded = bytes::Bytes;
-
-/// A change of the committee, in bytes; see [`Change`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Vote {
-    /// Takes a validator in, or changes its entry.
-    Add {
-        /// Its public key.
-        public_key: B256,
-        /// Who gets the fees of its blocks.
-        fee_recipient: Address,
-        /// Where it listens, `host:port`.
-        address: String,
-    },
-    /// Leaves a validator out.
-    Remove {
-        /// Its public key.
-        public_key: B256,
-    },
-}
-
-impl Vote {
-    fn change(&self) -> Result<Change, ProcessError> {
-        Ok(match self {
-            Self::Remove { public_key } => Change::Remove(keys::from_bytes(*public_key)?),
-            Self::Add { public_key, fee_recipient, address } => {
-                let public_key = keys::from_bytes(*public_key)?;
-                let validator = Validator { public_key, fee_recipient: *fee_recipient, address: address.clone() };
-                // What makes no committee could not be encoded in a block.
-                Committee::new(vec![validator.clone()]).map_err(RulesError::from)?;
-                Change::Add(validator)
-            }
-        })
-    }
-}
 
 /// Failed to start a node.
 #[derive(Debug, thiserror::Error)]
@@ -169,6 +147,9 @@ pub enum ProcessError {
     /// A snapshot cannot be kept.
     #[error("failed to join by state sync")]
     Sync(#[from] sync::SyncError),
+    /// There is no room in the network for so many.
+    #[error("{0} followers are more than {MAX_FOLLOWERS}")]
+    Followers(usize),
     /// A thread ended before the engine ran.
     #[error("consensus ended while it started: {0}")]
     Ended(String),
@@ -243,7 +224,9 @@ pub struct Process {
 struct Shared {
     rules: Arc<Rules>,
     own: B256,
-    followers: Vec<(B256, SocketAddr)>,
+    keep_blocks: Option<u64>,
+    followers: Vec<Follower>,
+    traffic: network::ChannelCounts,
     failure: Mutex<Option<String>>,
     last_final: Mutex<Option<Final>>,
     running: Mutex<Option<Running>>,
@@ -278,14 +261,19 @@ impl fmt::Debug for Connected {
 pub fn connect(options: Options, genesis: BlockRef) -> Result<Connected, ProcessError> {
     let rules = Arc::new(Rules::new(&options.consensus, options.chain_id, genesis)?);
     let settings = settings(&options)?;
-    let followers = options.followers.iter().map(|&(key, address)| Ok((keys::from_bytes(key)?, address)));
+    if options.followers.len() > MAX_FOLLOWERS {
+        return Err(ProcessError::Followers(options.followers.len()));
+    }
+    let followers = options.followers.iter().map(|node| Ok((keys::from_bytes(node.public_key)?, node.address)));
     let followers = followers.collect::<Result<Vec<_>, KeyError>>()?;
     let address = options.listen;
     network::check_free(address).map_err(|reason| ProcessError::Listen { address, reason })?;
     let shared = Arc::new(Shared {
         rules: Arc::clone(&rules),
         own: keys::public_key(&options.identity)?,
+        keep_blocks: options.keep_blocks,
         followers: options.followers.clone(),
+        traffic: network::ChannelCounts::default(),
         failure: Mutex::new(None),
         last_final: Mutex::new(None),
         running: Mutex::new(None),
@@ -351,6 +339,7 @@ impl Connected {
 fn settings(options: &Options) -> Result<Settings, ProcessError> {
     Ok(Settings {
         key: keys::identity(&options.identity)?,
+        key_file: options.key_file.clone(),
         share: options.share.as_ref().map(|share| keys::share(share)).transpose()?,
         pace: Pace {
             block_interval: options.block_interval,
@@ -358,6 +347,7 @@ fn settings(options: &Options) -> Result<Settings, ProcessError> {
             limits: ProposalLimits::default(),
         },
         timeouts: Timeouts::default(),
+        keep_blocks: options.keep_blocks,
         vote: options.vote.as_ref().map(Vote::change).transpose()?,
         partition: PARTITION.to_owned(),
         snapshot_interval: options.snapshot_interval,
@@ -401,7 +391,7 @@ fn live(life: Life, stopped: oneshot::Receiver<()>) {
 /// Connects, waits for a chain, starts the engine on it, and waits. Returns why it cannot go on, or nothing if it was told to stop.
 async fn run(context: Context, life: Life, mut stopped: oneshot::Receiver<()>) -> Option<String> {
     let Life { options, rules, settings, followers, told, progress, shared } = life;
-    let mut network = network::open(&context, &rules, settings.key.clone(), options.listen, followers);
+    let mut network = network::open(&context, &rules, settings.key.clone(), options.listen, followers, &shared.traffic);
     let waiting = wait_for_chain(&context, &rules, &settings, &mut network, told, &progress);
     let (ledger, report) = match futures::future::select(pin!(waiting), &mut stopped).await {
         Either::Left((Some(start), _)) => start,
@@ -411,6 +401,8 @@ async fn run(context: Context, life: Life, mut stopped: oneshot::Receiver<()>) -
     let strategy = context.child("cryptography").strategy(CRYPTOGRAPHY_THREADS);
     let (sender, receiver) = network.transactions;
     let own = settings.key.public_key();
+    let pool = Arc::clone(ledger.chain());
+    let waiting = move |hash| Some(pool.pool().lock().get(hash)?.encoded_2718().into());
     let engine = engine::start(context.child("engine"), rules, settings, network.engine, strategy, ledger);
     let mut node = match engine.await {
         Ok(node) => node,
@@ -423,7 +415,8 @@ async fn run(context: Context, life: Life, mut stopped: oneshot::Receiver<()>) -
     };
     let (outgoing, queue) = forward::queue();
     let (status, committees) = (node.status.clone(), node.committees.clone());
-    forward::send(&context, sender, queue, move || next_leaders(&status.borrow(), &committees, &own));
+    let leaders = move || next_leaders(&status.borrow(), &committees, &own);
+    forward::send(&context, sender, queue, leaders, waiting);
     forward::receive(&context, receiver, Arc::clone(&options.on_forwarded));
     *shared.running.lock() = Some(Running {
         outgoing,
@@ -533,15 +526,17 @@ impl Process {
         }
     }
 
-    /// The proof that the block at `height` is final; `None` if this node has none.
+    /// The proof that the block at `height` is final; `None` if this node has none yet.
     ///
     /// # Errors
-    /// If what is stored cannot be read.
+    /// If what is stored cannot be read, or is no longer kept.
     pub fn proof(&self, height: Height) -> Result<Option<Proof>, ProofError> {
         // Nobody ordered the genesis.
         let Some(running) = self.running().filter(|_| height > 0) else { return Ok(None) };
         let Some(encoded) = futures::executor::block_on(running.certificates.certificate(height)) else {
-            return Ok(None);
+            let durable = running.status.borrow().durable.height;
+            let oldest = self.shared.keep_blocks.map_or(0, |keep| pruned_below(&self.shared.rules, durable, keep));
+            return if height < oldest { Err(ProofError::Pruned { height, oldest }) } else { Ok(None) };
         };
         proof::read(&encoded, self.shared.rules.dissemination, &running.committees).map(Some)
     }
@@ -553,14 +548,20 @@ impl Process {
         let progress = self.progress();
         let members =
             progress.committee.iter().map(|member| (keys::to_bytes(&member.public_key), member.address.clone()));
-        let followers = self.shared.followers.iter().map(|(key, address)| (*key, address.to_string()));
+        let followers = self.shared.followers.iter().map(|node| (node.public_key, node.address.to_string()));
         let others = members.chain(followers).filter(|(key, _)| *key != self.shared.own);
         others
             .map(|(public_key, address)| Peer { public_key, address, is_connected: is_connected(public_key) })
             .collect()
     }
 
-    /// Sends transactions to those who may propose them next. Nothing is promised: what finds no room is left out.
+    /// What has gone in and out since the start, by the channel's name.
+    pub fn traffic(&self) -> [(&'static str, Traffic); network::CHANNELS.len()] {
+        self.shared.traffic.read()
+    }
+
+    /// Sends transactions to those who may propose them next, and again as long as they wait in the pool. What finds no room is left
+    /// out.
     pub fn forward(&self, transactions: impl IntoIterator<Item = Forwarded>) {
         let Some(running) = self.running() else { return };
         for transaction in transactions {

@@ -7,7 +7,8 @@ use braid_types::{
     limits::{MAX_ORDERED_BLOCK_SIZE_BYTES, MAX_TRANSACTION_SIZE_BYTES},
     ordered::{CertificateScheme, ConsensusConfig, Dissemination, GenesisValidator},
 };
-use commonware_codec::{Copying, Decode as _, DecodeExt as _};
+use bytes::BufMut as _;
+use commonware_codec::{Copying, Decode as _, DecodeExt as _, Write as _};
 use commonware_consensus::types::{Epoch, Epocher as _, FixedEpocher, Height};
 use commonware_cryptography::{Blake3, Hasher as _, bls12381::primitives::sharing::ModeVersion, ed25519::PublicKey};
 use commonware_utils::{Faults as _, N3f1};
@@ -74,7 +75,7 @@ impl Rules {
     pub fn new(config: &ConsensusConfig, chain_id: u64, genesis: BlockRef) -> Result<Self, RulesError> {
         let committee = committee(&config.validators)?;
         Ok(Self {
-            namespace: namespace(chain_id, &genesis),
+            namespace: namespace(config, chain_id, &genesis, &committee),
             execution_lag: config.execution_lag,
             epoch_length: NonZeroU64::new(config.epoch_length).ok_or(RulesError::EpochLength)?,
             dissemination: config.dissemination,
@@ -121,8 +122,21 @@ pub(crate) fn committee(validators: &[GenesisValidator]) -> Result<Committee, Ru
     Ok(Committee::new(validators.collect::<Result<_, RulesError>>()?)?)
 }
 
-fn namespace(chain_id: u64, genesis: &BlockRef) -> Vec<u8> {
-    let digest = Blake3::hash(&[b"braid", &chain_id.to_be_bytes(), genesis.hash.as_slice()]);
+/// Names the network with everything that its genesis fixes, so that networks which differ in any of it take nothing from each
+/// other. Light clients compute the same (`braid_light::Network`).
+fn namespace(config: &ConsensusConfig, chain_id: u64, genesis: &BlockRef, committee: &Committee) -> Vec<u8> {
+    let mut fixed = Vec::new();
+    fixed.put_u64(chain_id);
+    fixed.put_slice(genesis.hash.as_slice());
+    fixed.put_u64(config.execution_lag);
+    fixed.put_u64(config.epoch_length);
+    fixed.put_u8(match config.dissemination {
+        Dissemination::Whole => 0,
+        Dissemination::Coded => 1,
+    });
+    config.group_polynomial.clone().map(|polynomial| polynomial.0).write(&mut fixed);
+    committee.write(&mut fixed);
+    let digest = Blake3::hash(&[b"braid", &fixed]);
     [b"braid-", digest.as_ref()].concat()
 }
 

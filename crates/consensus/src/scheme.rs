@@ -94,6 +94,21 @@ impl Scheme {
         }
     }
 
+    /// The scheme of a committee whose member with this key must not sign.
+    pub fn silent(signatures: &Signatures, namespace: &[u8], keys: Set<PublicKey>, key: &PublicKey) -> Self {
+        match signatures {
+            Signatures::Ed25519 => Self::Ed25519(
+                ed25519::Scheme::member(namespace, keys.clone(), key)
+                    .unwrap_or_else(|| ed25519::Scheme::verifier(namespace, keys)),
+            ),
+            Signatures::Threshold(polynomial) => {
+                let polynomial = polynomial.as_ref();
+                let member = Threshold::member(namespace, keys.clone(), polynomial.clone(), key);
+                Self::Threshold(member.unwrap_or_else(|| Threshold::verifier(namespace, keys, polynomial.clone())))
+            }
+        }
+    }
+
     /// A scheme that verifies and does not sign.
     pub fn verifier(signatures: &Signatures, namespace: &[u8], keys: Set<PublicKey>) -> Self {
         match signatures {

@@ -16,6 +16,9 @@ pub struct Status {
     pub validators: usize,
     /// Whether this node is one of them.
     pub is_validator: bool,
+    /// The epoch in which it votes again, if it is one of them and does not vote in this one: its key may have done so before its vote
+    /// log was lost.
+    pub votes_again: Option<u64>,
     /// The newest block that is final and durable here.
     pub durable: Durable,
     /// Its time stamp in milliseconds, by its leader's clock.
@@ -36,6 +39,13 @@ pub struct Status {
     pub refused: u64,
     /// Proven equivocations and refused blocks; see [`crate::faults`].
     pub faults: u64,
+}
+
+impl Status {
+    /// Whether this node votes in the epoch.
+    pub const fn is_voting(&self) -> bool {
+        self.is_validator && self.votes_again.is_none()
+    }
 }
 
 /// Writes the status.

@@ -6,6 +6,8 @@ use alloy_primitives::B256;
 use braid_chain::LedgerError;
 use commonware_utils::channel::watch;
 
+use crate::vote_lock::VoteLockError;
+
 /// Why consensus stopped. The node must end: what has been voted for is on disk, and a restart goes on from there.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StopReason {
@@ -33,6 +35,9 @@ pub enum StopReason {
         /// Its hash here.
         executed: B256,
     },
+    /// What the key has voted in cannot be told or kept.
+    #[error("this node must not vote: {0}")]
+    VoteLock(#[source] Arc<VoteLockError>),
     /// A part of consensus ended.
     #[error("{0} stopped")]
     Part(&'static str),

@@ -10,7 +10,7 @@ use alloy_primitives::B256;
 
 use crate::{
     bls::{self, GroupKey},
-    codec::{DecodeError, Reader},
+    codec::{DecodeError, Reader, write_length},
     committee::{Committee, MAX_VALIDATORS},
     ed25519::{self, PublicKey},
     header::Dissemination,
@@ -136,22 +136,12 @@ impl Finalization {
     /// What is signed.
     fn message(&self, namespace: &[u8]) -> Vec<u8> {
         let mut message = Vec::with_capacity(namespace.len() + FINALIZE.len() + self.proposal.len() + 2);
-        let mut length = namespace.len() + FINALIZE.len();
-        while length >= 0x80 {
-            message.push(low_bits(length) | 0x80);
-            length >>= 7;
-        }
-        message.push(low_bits(length));
+        write_length(&mut message, namespace.len() + FINALIZE.len());
         message.extend_from_slice(namespace);
         message.extend_from_slice(FINALIZE);
         message.extend_from_slice(&self.proposal);
         message
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "seven bits are left")]
-const fn low_bits(length: usize) -> u8 {
-    (length & 0x7f) as u8
 }
 
 fn read_certificate(reader: &mut Reader<'_>) -> Result<Certificate, DecodeError> {

@@ -8,14 +8,14 @@
 
 use std::num::NonZeroU64;
 
-use alloy_primitives::{B256, Bytes, FixedBytes};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     bls::{self, GroupKey},
     certificate::{CertificateError, Finalization},
     certified::{Certified, LinkError},
-    codec::DecodeError,
+    codec::{DecodeError, write_length},
     committee::{Committee, CommitteeError},
     ethereum::{EthereumHeader, EthereumHeaderError},
     header::{Dissemination, OrderedHeader},
@@ -34,6 +34,36 @@ pub struct Chain {
     /// How blocks reach the validators.
     #[serde(default)]
     pub dissemination: Dissemination,
+}
+
+/// A member of the first committee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its ed25519 key.
+    pub public_key: B256,
+    /// Who gets the fees of its blocks.
+    pub fee_recipient: Address,
+    /// Where it listens, `host:port`.
+    pub address: String,
+}
+
+/// What the genesis of a network fixes. Networks that differ in any of it take no signature from each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// EIP-155 identifier.
+    pub chain_id: u64,
+    /// Hash of the Ethereum block of height 0.
+    pub genesis_hash: B256,
+    /// Heights between an ordered block and the Ethereum block it commits to.
+    pub execution_lag: u64,
+    /// Blocks of an epoch.
+    pub epoch_length: NonZeroU64,
+    /// How blocks reach the validators.
+    pub dissemination: Dissemination,
+    /// The encoded polynomial of the group key, with threshold signatures.
+    pub group_polynomial: Option<Bytes>,
+    /// The first committee, in any order.
+    pub validators: Vec<Member>,
 }
 
 /// The committee of an epoch.
@@ -158,14 +188,44 @@ pub enum ExecutionError {
     Malformed(#[from] EthereumHeaderError),
 }
 
-impl Chain {
-    /// The namespace of the chain with this identifier (EIP-155) and Ethereum genesis.
-    pub fn namespace(chain_id: u64, genesis_hash: B256) -> Bytes {
-        let mut hash = blake3::Hasher::new();
-        hash.update(b"braid").update(&chain_id.to_be_bytes()).update(genesis_hash.as_slice());
-        [b"braid-".as_slice(), hash.finalize().as_bytes()].concat().into()
+impl Network {
+    /// What every signature of the network is made under.
+    pub fn namespace(&self) -> Bytes {
+        let mut fixed = Vec::new();
+        fixed.extend_from_slice(&self.chain_id.to_be_bytes());
+        fixed.extend_from_slice(self.genesis_hash.as_slice());
+        fixed.extend_from_slice(&self.execution_lag.to_be_bytes());
+        fixed.extend_from_slice(&self.epoch_length.get().to_be_bytes());
+        fixed.push(match self.dissemination {
+            Dissemination::Whole => 0,
+            Dissemination::Coded => 1,
+        });
+        fixed.push(self.group_polynomial.is_some().into());
+        if let Some(polynomial) = &self.group_polynomial {
+            write_length(&mut fixed, polynomial.len());
+            fixed.extend_from_slice(polynomial);
+        }
+        let mut validators: Vec<&Member> = self.validators.iter().collect();
+        validators.sort_by_key(|member| member.public_key);
+        write_length(&mut fixed, validators.len());
+        for Member { public_key, fee_recipient, address } in validators {
+            fixed.extend_from_slice(public_key.as_slice());
+            fixed.extend_from_slice(fee_recipient.as_slice());
+            write_length(&mut fixed, address.len());
+            fixed.extend_from_slice(address.as_bytes());
+        }
+        let digest = blake3::Hasher::new().update(b"braid").update(&fixed).finalize();
+        [b"braid-".as_slice(), digest.as_bytes()].concat().into()
     }
 
+    /// What never changes of the chain.
+    pub fn chain(&self) -> Chain {
+        let Self { execution_lag, epoch_length, dissemination, .. } = *self;
+        Chain { namespace: self.namespace(), execution_lag, epoch_length, dissemination }
+    }
+}
+
+impl Chain {
     /// The epoch of the block at `height`.
     pub const fn epoch(&self, height: u64) -> u64 {
         height / self.epoch_length.get()

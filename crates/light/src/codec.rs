@@ -117,6 +117,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Writes a length as a variable-length integer.
+pub(crate) fn write_length(bytes: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        bytes.push(low_bits(length) | 0x80);
+        length >>= 7;
+    }
+    bytes.push(low_bits(length));
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven bits are left")]
+const fn low_bits(length: usize) -> u8 {
+    (length & 0x7f) as u8
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,8 +7,8 @@ use crate::{
     ed25519::PublicKey,
 };
 
-/// Members that a committee may have.
-pub const MAX_VALIDATORS: usize = 1_024;
+/// Members that a committee may have, as the engine has it.
+pub const MAX_VALIDATORS: usize = 128;
 
 /// Bytes of a validator's network address, which is part of the header's committee and of no use here.
 const MAX_ADDRESS_BYTES: usize = 259;

@@ -40,7 +40,7 @@ pub mod trie;
 pub use bundle::{Bundle, BundleError, Claim, Fact, Proved};
 pub use certificate::Finalization;
 pub use certified::Certified;
-pub use client::{Chain, Checkpoint, LightClient, Trust};
+pub use client::{Chain, Checkpoint, LightClient, Member, Network, Trust};
 pub use codec::DecodeError;
 pub use committee::Committee;
 pub use header::{Dissemination, OrderedHeader};

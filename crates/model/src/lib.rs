@@ -31,7 +31,7 @@
 //! - **Results of execution** are right or wrong. Two wrong results are taken to be equal, so that a broken validator
 //!   and a Byzantine one agree on the same lie: the worst case.
 //! - **Crash and restart** are one step. To be down is not to look for a while. The vote log holds a validator's votes, its
-//!   verdicts and the view it was in.
+//!   verdicts and the view it was in. Who has lost that ([`Loss::Disk`]) follows to the end of the epoch, which is the end of the model.
 //! - **Bodies, gas, time stamps, validity checks.** They decide whether a proposal is voted for. A Byzantine proposal that fails
 //!   them is one that gets no vote, which the model has too.
 //! - **Availability of blocks.** A notarised block can be fetched. Really only one that an honest, reachable validator holds
@@ -51,7 +51,7 @@ pub mod state;
 pub mod tree;
 
 pub use model::{Action, Protocol};
-pub use settings::{Adversary, Execution, Leader, Mutation, Settings};
+pub use settings::{Adversary, Execution, Leader, Loss, Mutation, Settings};
 pub use state::{State, Validator, Votes};
 pub use tree::{Block, BlockId, BlockSet, Claim, Tree, View, ViewSet};
 

@@ -7,7 +7,7 @@
 //! view, and never both to nullify and to finalise it.
 
 use crate::{
-    settings::{Adversary, Execution, Leader, Mutation, Settings},
+    settings::{Adversary, Execution, Leader, Loss, Mutation, Settings},
     settle,
     state::{State, Validator, Votes},
     tree::{BlockId, BlockSet, Claim, Tree, View, ViewSet, view_of},
@@ -128,7 +128,7 @@ pub fn proposal(settings: &Settings, state: &State, by: usize) -> Option<(BlockI
     let [first, second] = view.proposals();
     // Who has forgotten its proposal makes another.
     let place = if validator.forgotten.notarize.contains(first) { second } else { first };
-    if !leads || validator.halted || state.tree.get(place).is_some() || validator.votes.nullify.contains(view) {
+    if !leads || !validator.may_vote() || state.tree.get(place).is_some() || validator.votes.nullify.contains(view) {
         return None;
     }
     let newest = BlockId::all().rev().find(|id| id.view() < view && validator.certified.contains(*id));
@@ -158,7 +158,7 @@ pub fn may_notarize(settings: &Settings, state: &State, by: usize, id: BlockId) 
     let validator = &state.validators[by];
     let Some(block) = state.tree.get(id) else { return false };
     let view = id.view();
-    if validator.halted || validator.view != view || validator.votes.nullify.contains(view) {
+    if !validator.may_vote() || validator.view != view || validator.votes.nullify.contains(view) {
         return false;
     }
     validator.votes.notarize.of_view(view).is_empty()
@@ -195,7 +195,7 @@ fn accept(settings: &Settings, validator: &mut Validator, id: BlockId) {
     validator.certified.insert(id);
     let has_seen_twin = !validator.votes.notarize.of_view(view).is_subset(BlockSet::of(id));
     let has_nullified = validator.votes.nullify.contains(view) && settings.mutation != Mutation::FinalizeAfterNullify;
-    if !has_nullified && !has_seen_twin && !validator.barred.contains(view) {
+    if validator.may_vote() && !has_nullified && !has_seen_twin && !validator.barred.contains(view) {
         validator.votes.finalize.insert(id);
     }
     validator.enter(view.next());
@@ -203,7 +203,7 @@ fn accept(settings: &Settings, validator: &mut Validator, id: BlockId) {
 
 fn reject(validator: &mut Validator, id: BlockId) {
     validator.rejected.insert(id);
-    if validator.view == id.view() {
+    if validator.may_vote() && validator.view == id.view() {
         validator.votes.nullify.insert(id.view());
     }
 }
@@ -213,7 +213,7 @@ pub fn may_time_out(settings: &Settings, state: &State, by: usize) -> bool {
     let validator = &state.validators[by];
     let is_early = !state.calm && settings.calm_after.is_some_and(|last| validator.view > last);
     let view = validator.view;
-    !validator.halted && !is_early && view <= settings.last_view() && !validator.votes.nullify.contains(view)
+    validator.may_vote() && !is_early && view <= settings.last_view() && !validator.votes.nullify.contains(view)
 }
 
 /// Whether validator `by` has something to gain from a nullification of `view`.
@@ -251,7 +251,15 @@ pub fn restarted(settings: &Settings, state: &State, by: usize) -> Validator {
     let durable = state.tree.ancestry(validator.tip);
     validator.executed = validator.executed.intersection(durable);
     validator.mistaken = validator.mistaken.intersection(durable);
-    if settings.mutation == Mutation::ForgetVotes {
+    let loses_disk = settings.loss == Loss::Disk;
+    if loses_disk {
+        // What is final it fetches again; others have it.
+        validator.locked = true;
+        validator.executed = BlockSet::default();
+        validator.mistaken = BlockSet::default();
+        validator.tip = None;
+    }
+    if loses_disk || settings.mutation == Mutation::ForgetVotes {
         validator.forgotten.notarize = validator.forgotten.notarize.union(validator.votes.notarize);
         validator.forgotten.nullify = validator.forgotten.nullify.union(validator.votes.nullify);
         validator.forgotten.finalize = validator.forgotten.finalize.union(validator.votes.finalize);

@@ -33,12 +33,21 @@ pub enum Execution {
     FinalOnly,
 }
 
+/// What a validator loses in a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// What was in memory: its results of blocks that are not final.
+    Memory,
+    /// The whole disk, vote log included. Its key is locked then, as the protocol has it: what is beside the key says that it has voted.
+    Disk,
+}
+
 /// A rule that is taken away, to see what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
     /// None: the protocol.
     None,
-    /// A restart forgets the votes that were cast.
+    /// A restart forgets the votes that were cast, and nothing is beside the key that says so.
     ForgetVotes,
     /// Commitments are not compared when certifying.
     TrustClaims,
@@ -77,6 +86,8 @@ pub struct Settings {
     pub settles: bool,
     /// Restarts there may be, of all validators together.
     pub restarts: u8,
+    /// What a restart loses.
+    pub loss: Loss,
     /// The last view in which a time-out may come too early. After it, or before, the network becomes calm, and time-outs fire only
     /// when nothing else can happen. `None`: it is never calm.
     pub calm_after: Option<View>,
@@ -100,6 +111,7 @@ impl Settings {
             learns_all: false,
             settles: true,
             restarts: 0,
+            loss: Loss::Memory,
             calm_after: None,
             mutation: Mutation::None,
         }

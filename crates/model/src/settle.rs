@@ -17,7 +17,7 @@ use crate::{
 
 /// Whether `validator` may come to vote for it after this state.
 fn may_still_vote(state: &State, validator: &Validator, certificate: Certificate) -> bool {
-    if validator.halted {
+    if !validator.may_vote() {
         return false;
     }
     match certificate {

@@ -40,6 +40,8 @@ pub struct Validator {
     pub tip: Option<BlockId>,
     /// Whether it found that a final commitment is not its own result, and stopped.
     pub halted: bool,
+    /// Whether its key is locked: it lost its vote log and follows until the epoch ends.
+    pub locked: bool,
     /// Views in which it will not vote to finalise, because of a vote that is no longer kept.
     pub barred: ViewSet,
 }
@@ -58,6 +60,11 @@ impl Validator {
     /// Whether it has voted to finalise `id`, known to it or not.
     pub const fn sent_finalize(&self, id: BlockId) -> bool {
         self.votes.finalize.union(self.forgotten.finalize).contains(id)
+    }
+
+    /// Whether it may vote: it has not stopped, and knows all that it has voted.
+    pub const fn may_vote(&self) -> bool {
+        !self.halted && !self.locked
     }
 
     /// Moves on to `view` unless it is there or further already.

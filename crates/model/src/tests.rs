@@ -106,6 +106,19 @@ fn a_restart_that_forgets_votes_can_split_the_chain() {
     assert!(steps.iter().any(|step| matches!(step, Action::Restart(_))));
 }
 
+#[test]
+fn a_lost_disk_does_not_split_the_chain_because_the_key_is_locked() {
+    let settings = Settings { restarts: 1, loss: Loss::Disk, ..Settings::one_of_four(&[Byzantine, Any]) };
+    holds(Settings { learns_all: true, ..settings }, &[FINAL_COMMITMENT, EQUIVOCATION, SPLIT_VIEW], 10_000);
+}
+
+#[test]
+fn one_lost_disk_stops_nobody_else_where_nobody_is_at_fault() {
+    let leaders = [Validator(0), Validator(1), Validator(2)];
+    let settings = Settings { restarts: 1, loss: Loss::Disk, correct: 4, byzantine: 0, ..calm(&leaders) };
+    holds(settings, &[FINAL_COMMITMENT], 1_000);
+}
+
 /// Nobody Byzantine, and one restart without a vote log.
 fn forgetful(leaders: &[Leader]) -> Settings {
     let settings = Settings { correct: 4, byzantine: 0, restarts: 1, ..Settings::one_of_four(leaders) };

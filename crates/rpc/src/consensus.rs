@@ -86,6 +86,10 @@ pub struct Status {
     pub role: &'static str,
     /// Its own public key.
     pub public_key: B256,
+    /// Whether it votes in this epoch.
+    pub voting: bool,
+    /// The epoch in which it votes again, if it is of the committee and lost what it has voted for in this one.
+    pub votes_again: Option<U64>,
     /// Epoch it works in.
     pub epoch: U64,
     /// View it works in.

@@ -5,12 +5,12 @@
 //! | *Agreement*: at each height one ordered block, one Ethereum block, one state root | a member commits |
 //! | *Chain*: a block names its parent by hash, and the ordered blocks behind both | a member commits |
 //! | *Order*: a member commits every height once, in order | a member commits |
-//! | *Durability*: what a member has committed is there after it lost power | a member starts |
+//! | *Durability*: what a member has committed is there after it lost power, but not its disk | a member starts |
 //! | *Books*: every balance, the supply, nonces, tokens, receipts; see [`crate::books`] | a height is first committed |
 //! | *Origin*: transactions in blocks are ones that clients signed and sent | a height is first committed |
 //! | *Ordered blocks*: height, parent, time, commitment and body are as the protocol demands, and the Ethereum block is what is left of the body | its ordered block is seen |
 //! | *Proof*: everybody can prove the newest blocks final to somebody who knows the committee alone | the end |
-//! | *Trust*: no honest member has cut off another, or accuses it | every step |
+//! | *Trust*: no honest member has cut off another, or accuses it, one without its votes of before included | every step |
 //! | *Progress*: after everything healed all members go on from the same chain, and all that can be paid for is in it | the end |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,6 +195,11 @@ impl Auditor {
         }
         self.committed.insert(member, height);
         Ok(())
+    }
+
+    /// A member has lost its disk: it begins with the genesis.
+    pub fn on_loss(&mut self, member: usize) {
+        self.committed.remove(&member);
     }
 
     /// A member shows the ordered block at a height that is committed.

@@ -88,6 +88,9 @@ pub struct Identity {
     pub share: Option<Vec<u8>>,
     /// Its partitions in the simulated storage begin with this.
     pub partition: String,
+    /// The file that its key would be in. What the key has voted in is written down beside it, on a disk of its own that is never
+    /// lost; it is synced before it counts, so a power cut takes nothing from it.
+    pub key_file: PathBuf,
 }
 
 /// Where a validator stands.
@@ -162,9 +165,11 @@ impl Validator {
         let share = identity.share.as_deref().map(keys::share).transpose().map_err(|error| error.to_string())?;
         let settings = Settings {
             key: identity.key.clone(),
+            key_file: identity.key_file.clone(),
             share,
             pace: Pace { block_interval: BLOCK_INTERVAL, enough_transactions: 30, limits: ProposalLimits::default() },
             timeouts: TIMEOUTS,
+            keep_blocks: None,
             vote: None,
             partition: identity.partition.clone(),
             snapshot_interval: 0,

@@ -5,10 +5,11 @@
 //! nobody is cut off, who was down is started again; only the Byzantine go on. From then on the network must make progress within a
 //! bounded time, whatever happened before.
 //!
-//! At most f = (n - 1) / 3 of n validators are Byzantine at any time, which is what the protocol promises to bear. Crashes are not
-//! bounded so: any number may be down at once, up to all of them, which costs progress while it lasts and nothing else.
+//! At most f = (n - 1) / 3 of n validators are Byzantine or have lost their disks, which is what the protocol promises to bear: who has
+//! lost its votes does not vote until the next epoch. Crashes are not bounded so: any number may be down at once, up to all of them,
+//! which costs progress while it lasts and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use braid_types::ordered::{CertificateScheme, Dissemination};
 
@@ -134,6 +135,8 @@ pub enum Event {
     Crash(usize),
     /// A member loses its power while it makes its next block durable.
     CrashInCommit(usize, Torn),
+    /// A member loses its power and its disk at this moment, and keeps its key.
+    Wipe(usize),
     /// Everybody loses power at this moment.
     PowerCut,
     /// A member is shut down in order.
@@ -238,6 +241,8 @@ struct Script {
     honest: Vec<usize>,
     validators: usize,
     links: Links,
+    /// Members that have lost their disks.
+    wiped: BTreeSet<usize>,
     /// Members that are down, with the step at which they start again.
     down: BTreeMap<usize, u64>,
     /// Step at which the partition ends, if there is one.
@@ -248,7 +253,16 @@ struct Script {
 impl Script {
     fn new(random: Random, validators: usize, byzantine: &BTreeMap<usize, Role>, links: Links) -> Self {
         let honest = (0..validators).filter(|member| !byzantine.contains_key(member)).collect();
-        Self { random, honest, validators, links, down: BTreeMap::new(), parted_until: None, events: Vec::new() }
+        Self {
+            random,
+            honest,
+            validators,
+            links,
+            wiped: BTreeSet::new(),
+            down: BTreeMap::new(),
+            parted_until: None,
+            events: Vec::new(),
+        }
     }
 
     /// In the first steps nothing happens: the chain begins. How much happens later differs from seed to seed.
@@ -281,7 +295,8 @@ impl Script {
         let event = match kind {
             0..=19 => self.partition(step),
             20..=29 => Some(Event::Links(self.changed_links())),
-            30..=49 => self.take_down(step).map(Event::Crash),
+            30..=42 => self.take_down(step).map(Event::Crash),
+            43..=49 => self.take_down(step).map(|member| self.wipe(member)),
             50..=67 => self.take_down(step).map(|member| Event::CrashInCommit(member, self.torn())),
             68..=73 => Some(self.power_cut(step)),
             74..=81 => self.take_down(step).map(Event::Stop),
@@ -316,6 +331,16 @@ impl Script {
         let member = *self.random.pick(&up);
         self.down.insert(member, step + self.random.within(1..=12));
         Some(member)
+    }
+
+    /// A member that goes down loses its disk, unless too many have lost theirs for the rest to go on.
+    fn wipe(&mut self, member: usize) -> Event {
+        let faulty = self.validators - self.honest.len() + self.wiped.len();
+        if faulty >= tolerated(self.validators) && !self.wiped.contains(&member) {
+            return Event::Crash(member);
+        }
+        self.wiped.insert(member);
+        Event::Wipe(member)
     }
 
     fn power_cut(&mut self, step: u64) -> Event {

@@ -131,6 +131,8 @@ struct Member {
     is_honest: bool,
     /// Where its chain is.
     directory: PathBuf,
+    /// How often it has lost its disk.
+    losses: u64,
     running: Option<Validator>,
 }
 
@@ -229,7 +231,14 @@ impl<'a> Simulation<'a> {
             };
             let directory = self.new_directory();
             self.members.push(Member {
-                identity: Identity { member, key: key.clone(), share, partition: format!("member-{member}") },
+                identity: Identity {
+                    member,
+                    key: key.clone(),
+                    share,
+                    partition: format!("member-{member}"),
+                    key_file: self.key_file(member, 0)?,
+                },
+                losses: 0,
                 public_key: public[member].clone(),
                 hardware: Arc::new(Hardware::new(self.plan.machines[member])),
                 exit,
@@ -239,6 +248,13 @@ impl<'a> Simulation<'a> {
             });
         }
         Ok(())
+    }
+
+    /// A file for a member's key, or for the copy of it that a twin has.
+    fn key_file(&self, member: usize, copy: u8) -> Result<PathBuf, Violation> {
+        let path = self.directory.path().join(format!("key-{member}-{copy}"));
+        std::fs::write(&path, "a key").map_err(broken)?;
+        Ok(path)
     }
 
     fn new_directory(&mut self) -> PathBuf {
@@ -327,6 +343,7 @@ impl<'a> Simulation<'a> {
                 }
                 Ok(())
             }
+            Event::Wipe(member) => self.wipe(*member).await,
             Event::PowerCut => {
                 for member in self.plan.honest() {
                     self.cut(member).await?;
@@ -372,7 +389,9 @@ impl<'a> Simulation<'a> {
     fn start_twins(&mut self, member: usize, port: Port) -> Result<(), Violation> {
         let (first, second) = port.split(&self.context, self.hears());
         let Member { identity, directory, .. } = &self.members[member];
-        let twin = Identity { partition: format!("twin-{member}"), ..identity.clone() };
+        // Liars do not ask a file what they may sign.
+        let key_file = self.key_file(member, 1)?;
+        let twin = Identity { partition: format!("twin-{member}"), key_file, ..identity.clone() };
         let other = self.directory.path().join(&twin.partition);
         let first = self.validator(member, identity, directory, first, &self.half(1))?;
         let second = self.validator(member, &twin, &other, second, &self.half(2))?;
@@ -435,6 +454,18 @@ impl<'a> Simulation<'a> {
         drop(ledger);
         lose_power(&self.context, &power, &mut self.random).await.map_err(broken)?;
         self.members[member].directory = left;
+        Ok(())
+    }
+
+    /// Cuts a member's power and takes its disk; its key stays, with what is beside it.
+    async fn wipe(&mut self, member: usize) -> Result<(), Violation> {
+        self.cut(member).await?;
+        let directory = self.new_directory();
+        let place = &mut self.members[member];
+        place.losses += 1;
+        place.identity.partition = format!("member-{member}-{}", place.losses);
+        place.directory = directory;
+        self.auditor.on_loss(member);
         Ok(())
     }
 

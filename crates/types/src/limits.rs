@@ -127,6 +127,9 @@ pub const MAX_SPECULATIVE_BLOCKS: usize = 64;
 /// Members of a committee. Channels to peers are sized by it.
 pub const MAX_VALIDATORS: usize = 128;
 
+/// Nodes that a validator lets follow it, beside the committee.
+pub const MAX_FOLLOWERS: usize = 64;
+
 /// Heights by which an execution commitment may lag behind the ordered block that carries it. Execution must stay ahead of
 /// finality by less than [`MAX_SPECULATIVE_BLOCKS`].
 pub const MAX_EXECUTION_LAG: u64 = 16;

@@ -1,15 +1,13 @@
 //! Settings of `braid node`.
 
 use std::{
-    fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
     path::PathBuf,
-    str::FromStr,
 };
 
-use alloy_primitives::{Address, B256};
-use braid_types::limits::SNAPSHOT_INTERVAL_BLOCKS;
+use braid_consensus::process::{Follower, Vote};
+use braid_types::limits::{MAX_FOLLOWERS, SNAPSHOT_INTERVAL_BLOCKS};
 use clap::{Args, ValueEnum, value_parser};
 use serde::{Serialize, Serializer};
 
@@ -50,6 +48,10 @@ pub(crate) struct NodeSettings {
     #[arg(long, env = "BRAID_SNAPSHOT_INTERVAL", value_name = "BLOCKS", default_value_t = SNAPSHOT_INTERVAL_BLOCKS, value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Chain")]
     pub(crate) snapshot_interval: u64,
 
+    /// Blocks behind the head whose ordered form and certificate are kept for peers and light clients, besides what a restart needs;
+    /// without it all.
+    #[arg(long, env = "BRAID_KEEP_BLOCKS", value_name = "BLOCKS", value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Network")]
+    pub(crate) keep_blocks: Option<u64>,
     /// Whether this node votes or only follows.
     #[arg(long, env = "BRAID_ROLE", value_name = "ROLE", value_enum, default_value_t = Role::Validator, help_heading = "Network")]
     pub(crate) role: Role,
@@ -67,11 +69,12 @@ pub(crate) struct NodeSettings {
     pub(crate) listen: SocketAddr,
     /// Nodes beside the validators of the genesis, as publicKey@ip:port, separated by commas.
     #[arg(long, env = "BRAID_PEERS", value_name = "PEERS", value_delimiter = ',', help_heading = "Network")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) peers: Vec<Peer>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "texts")]
+    pub(crate) peers: Vec<Follower>,
     /// Change of the committee that this validator asks for in the blocks it proposes: add:publicKey:feeRecipient@host:port, or
     /// remove:publicKey. It is made at the end of an epoch in which more than two thirds of the blocks asked for it.
     #[arg(long, env = "BRAID_VOTE", value_name = "CHANGE", help_heading = "Network")]
+    #[serde(serialize_with = "text")]
     pub(crate) vote: Option<Vote>,
     /// Stop when standard input is closed, as braid localnet needs it.
     #[arg(long, hide = true, help_heading = "Network")]
@@ -117,90 +120,14 @@ pub(crate) enum SyncMode {
     State,
 }
 
-/// A node and where it is, written `publicKey@ip:port`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer {
-    /// Its ed25519 public key.
-    pub(crate) public_key: B256,
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
+/// As the texts that they are read from.
+fn texts<S: Serializer>(peers: &[Follower], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(peers.iter().map(Follower::to_string))
 }
 
-impl FromStr for Peer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (key, address) = text.split_once('@').ok_or("expected publicKey@ip:port")?;
-        let public_key = key.parse().map_err(|_| "the public key is not 32 bytes in hexadecimal")?;
-        let address = address.parse().map_err(|_| "the address is not ip:port")?;
-        Ok(Self { public_key, address })
-    }
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.public_key, self.address)
-    }
-}
-
-impl Serialize for Peer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// A change of the committee that a validator asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Vote {
-    /// Takes a validator in, or changes its entry.
-    Add {
-        /// Its ed25519 public key.
-        public_key: B256,
-        /// Who gets the fees of its blocks.
-        fee_recipient: Address,
-        /// Where it listens, `host:port`.
-        address: String,
-    },
-    /// Leaves a validator out.
-    Remove {
-        /// Its ed25519 public key.
-        public_key: B256,
-    },
-}
-
-impl FromStr for Vote {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected add:publicKey:feeRecipient@host:port or remove:publicKey";
-        let key = |text: &str| text.parse().map_err(|_| "the public key is not 32 bytes in hexadecimal".to_owned());
-        let (what, rest) = text.split_once(':').ok_or(EXPECTED)?;
-        match what {
-            "remove" => Ok(Self::Remove { public_key: key(rest)? }),
-            "add" => {
-                let (keys, address) = rest.split_once('@').ok_or(EXPECTED)?;
-                let (public_key, fee_recipient) = keys.split_once(':').ok_or(EXPECTED)?;
-                let fee_recipient = fee_recipient.parse().map_err(|_| "the fee recipient is not an address")?;
-                Ok(Self::Add { public_key: key(public_key)?, fee_recipient, address: address.to_owned() })
-            }
-            _ => Err(EXPECTED.to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Vote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Add { public_key, fee_recipient, address } => write!(f, "add:{public_key}:{fee_recipient}@{address}"),
-            Self::Remove { public_key } => write!(f, "remove:{public_key}"),
-        }
-    }
-}
-
-impl Serialize for Vote {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+/// As the text that it is read from.
+fn text<S: Serializer>(vote: &Option<Vote>, serializer: S) -> Result<S::Ok, S::Error> {
+    vote.as_ref().map(Vote::to_string).serialize(serializer)
 }
 
 impl Settings for NodeSettings {
@@ -215,35 +142,11 @@ impl Settings for NodeSettings {
         None
     }
 
-    fn check(_: &Resolved<Self>) -> Result<(), String> {
+    fn check(resolved: &Resolved<Self>) -> Result<(), String> {
+        let peers = resolved.settings.peers.len();
+        if peers > MAX_FOLLOWERS {
+            return Err(format!("--peers has {peers} nodes, more than {MAX_FOLLOWERS}"));
+        }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn peers_and_votes_read_what_they_print() {
-        let key = "11".repeat(32);
-        let peer = format!("0x{key}@127.0.0.1:30303");
-        assert_eq!(peer.parse::<Peer>().unwrap().to_string(), peer);
-        for text in [format!("remove:0x{key}"), format!("add:0x{key}:0x{}@node.example.org:30303", "22".repeat(20))] {
-            assert_eq!(text.parse::<Vote>().unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn what_is_neither_is_refused() {
-        for text in ["", "@127.0.0.1:1", "0x11@127.0.0.1:1", &format!("{}@localhost", "11".repeat(32))] {
-            assert!(text.parse::<Peer>().is_err(), "{text}");
-        }
-        let key = "11".repeat(32);
-        for text in
-            ["", "remove", "remove:0x11", &format!("add:{key}"), &format!("add:{key}:0x22@a:1"), &format!("drop:{key}")]
-        {
-            assert!(text.parse::<Vote>().is_err(), "{text}");
-        }
     }
 }

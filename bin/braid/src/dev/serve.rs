@@ -1,18 +1,13 @@
 //! The running node: serves until a signal or a failure, then stops part by part.
 
-use std::{net::SocketAddr, process, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alloy_signer_local::PrivateKeySigner;
 use braid_chain::{Mining, Sequencer, sequencer};
 use braid_rpc::{DevAccounts, HttpRoute, Routes, RpcContext, RpcOptions, ServerHandle, ServerOptions, serve};
 use eyre::{Context, eyre};
 
-use crate::{
-    config::DevSettings,
-    metrics::Metrics,
-    server,
-    signals::{KILLED, Signals},
-};
+use crate::{config::DevSettings, metrics::Metrics, server, signals::Signals};
 
 /// How often the sequencer is asked whether it failed.
 const FAILURE_POLL: Duration = Duration::from_millis(500);
@@ -69,10 +64,7 @@ async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketA
         name = signals.next() => { tracing::info!(signal = name, "stopping"); Ok(()) }
         failure = failure(&sequencer) => Err(eyre!("the chain cannot go on: {failure}")),
     };
-    tokio::spawn(async move {
-        signals.next().await;
-        process::exit(KILLED);
-    });
+    signals.exit_on_next();
     stop(handle, sequencer).await?;
     outcome
 }

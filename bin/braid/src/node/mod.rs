@@ -28,10 +28,7 @@ use self::{
     network::{Network, Terms},
 };
 use crate::{
-    config::{
-        layers::Resolved,
-        node::{NodeSettings, Vote},
-    },
+    config::{layers::Resolved, node::NodeSettings},
     metrics::Metrics,
     telemetry,
 };
@@ -90,17 +87,14 @@ fn options(settings: &NodeSettings, keys: NodeKeys, consensus: &ConsensusConfig,
         consensus: consensus.clone(),
         chain_id,
         identity: keys.identity,
+        key_file: settings.key.clone(),
         share: keys.share,
         listen: settings.listen,
-        followers: settings.peers.iter().map(|peer| (peer.public_key, peer.address)).collect(),
+        followers: settings.peers.clone(),
+        keep_blocks: settings.keep_blocks,
         directory: settings.datadir.join(CONSENSUS),
         block_interval: Duration::from_millis(settings.block_interval),
-        vote: settings.vote.clone().map(|vote| match vote {
-            Vote::Add { public_key, fee_recipient, address } => {
-                process::Vote::Add { public_key, fee_recipient, address }
-            }
-            Vote::Remove { public_key } => process::Vote::Remove { public_key },
-        }),
+        vote: settings.vote.clone(),
         snapshot_interval: settings.snapshot_interval,
         on_forwarded: Arc::new(drop),
         on_final: Arc::new(network::record),

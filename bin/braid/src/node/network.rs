@@ -15,7 +15,7 @@ use braid_types::{
     ConsensusConfig, Height, RecoveredTx,
     ordered::{CertificateScheme, Dissemination},
 };
-use metrics::{describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::config::node::Role;
 
@@ -24,12 +24,6 @@ pub(super) use process::PARTITION;
 
 /// How often consensus is asked whether it failed.
 const FAILURE_POLL: Duration = Duration::from_millis(500);
-
-/// How often a follower forwards what still waits.
-const FORWARD_AGAIN: Duration = Duration::from_secs(2);
-
-/// Transactions that it then forwards.
-const MAX_FORWARDED_AGAIN: usize = 4_096;
 
 /// What the genesis says of how validators agree, in clients' words.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +58,8 @@ impl Terms {
                 Role::Follower => "follower",
             },
             public_key,
+            voting: false,
+            votes_again: None,
             epoch: U64::ZERO,
             view: U64::ZERO,
             height,
@@ -111,20 +107,6 @@ impl Network {
         }
     }
 
-    /// Forwards again what has waited in the pool of a follower, every so often: whoever it was sent to may have failed.
-    pub(super) async fn keep_forwarding(&self) {
-        if self.role == Role::Validator {
-            // Its own turn comes.
-            return std::future::pending().await;
-        }
-        loop {
-            tokio::time::sleep(FORWARD_AGAIN).await;
-            let mut waiting = self.chain.pool().lock().best(self.chain.gas_limit());
-            waiting.truncate(MAX_FORWARDED_AGAIN);
-            self.on_transactions(&waiting);
-        }
-    }
-
     /// Height of the newest final block it has heard of.
     pub(super) fn finalized_height(&self) -> Height {
         self.process.progress().finalized_height
@@ -140,15 +122,32 @@ impl Network {
         let progress = self.process.progress();
         set("braid_consensus_epoch", progress.epoch);
         set("braid_consensus_view", progress.view);
+        set("braid_consensus_voting", progress.status.is_voting().into());
         set("braid_consensus_finalized_height", progress.finalized_height);
         let height = self.chain.head().block.height();
         set("braid_consensus_execution_lag_blocks", progress.finalized_height.saturating_sub(height));
         let connected = self.process.peers().iter().filter(|peer| peer.is_connected).count();
         set("braid_consensus_peers", u64::try_from(connected).unwrap_or(u64::MAX));
+        self.count_traffic();
         set("braid_consensus_proposed_blocks", progress.status.proposed);
         set("braid_consensus_refused_blocks", progress.status.refused);
         set("braid_consensus_faults", progress.status.faults);
         self.process.metrics()
+    }
+}
+
+impl Network {
+    fn count_traffic(&self) {
+        for (channel, traffic) in self.process.traffic() {
+            counter!("braid_network_messages_sent_total", "channel" => channel).absolute(traffic.sent);
+            counter!("braid_network_messages_received_total", "channel" => channel).absolute(traffic.received);
+            counter!("braid_network_sent_bytes_total", "channel" => channel).absolute(traffic.sent_bytes);
+            counter!("braid_network_received_bytes_total", "channel" => channel).absolute(traffic.received_bytes);
+            if channel == "votes" {
+                counter!("braid_consensus_votes_sent_total").absolute(traffic.sent);
+                counter!("braid_consensus_votes_received_total").absolute(traffic.received);
+            }
+        }
     }
 }
 
@@ -178,6 +177,8 @@ impl Consensus for Network {
         Status {
             epoch: U64::from(progress.epoch),
             view: U64::from(progress.view),
+            voting: progress.status.is_voting(),
+            votes_again: progress.status.votes_again.map(U64::from),
             leader: progress.leader,
             round_time_ms: progress.round_time.map(milliseconds),
             finality_time_ms: progress.finality_time.map(milliseconds),
@@ -218,12 +219,19 @@ pub(super) fn record(block: process::Final) {
 fn describe() {
     describe_gauge!("braid_consensus_epoch", "Epoch in which this node works");
     describe_gauge!("braid_consensus_view", "Newest view in which anything was certified");
+    describe_gauge!("braid_consensus_voting", "Whether this node votes in this epoch");
     describe_gauge!("braid_consensus_finalized_height", "Height of the newest block known to be final");
     describe_gauge!("braid_consensus_execution_lag_blocks", "Blocks that are final and not executed here");
     describe_gauge!("braid_consensus_peers", "Connected nodes");
     describe_gauge!("braid_consensus_proposed_blocks", "Blocks that this node proposed since the start");
     describe_gauge!("braid_consensus_refused_blocks", "Blocks of others that this node refused since the start");
     describe_gauge!("braid_consensus_faults", "Faults of validators that this node found since the start");
+    describe_counter!("braid_consensus_votes_sent_total", "Votes given to the network, once for each receiver");
+    describe_counter!("braid_consensus_votes_received_total", "Votes that arrived");
+    describe_counter!("braid_network_messages_sent_total", "Messages given to the network, once for each receiver");
+    describe_counter!("braid_network_messages_received_total", "Messages that arrived");
+    describe_counter!("braid_network_sent_bytes_total", "Bytes of the messages given to the network");
+    describe_counter!("braid_network_received_bytes_total", "Bytes of the messages that arrived");
     describe_histogram!("braid_consensus_round_seconds", "From one final block to the next");
     describe_histogram!("braid_consensus_finality_seconds", "From a block's time stamp until it was durable here");
 }

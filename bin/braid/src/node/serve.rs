@@ -1,6 +1,6 @@
 //! The running node: serves until a signal or a failure, then stops part by part.
 
-use std::{io::Read, net::SocketAddr, process, sync::Arc};
+use std::{io::Read, net::SocketAddr, sync::Arc};
 
 use braid_chain::Chain;
 use braid_rpc::{HttpRoute, Routes, RpcContext, RpcOptions, ServerHandle, ServerOptions, consensus::Consensus, serve};
@@ -8,12 +8,7 @@ use eyre::{Context, eyre};
 use tokio::sync::oneshot;
 
 use super::{inbox::Inbox, network::Network};
-use crate::{
-    config::node::NodeSettings,
-    metrics::Metrics,
-    server,
-    signals::{KILLED, Signals},
-};
+use crate::{config::node::NodeSettings, metrics::Metrics, server, signals::Signals};
 
 /// Blocks behind the newest final one that a node may be and still be ready for requests.
 const READY_LAG_BLOCKS: u64 = 64;
@@ -64,13 +59,9 @@ async fn run(settings: &NodeSettings, node: Node, on_started: impl FnOnce(Socket
     let outcome = tokio::select! {
         name = signals.next() => { tracing::info!(signal = name, "stopping"); Ok(()) }
         () = end_of_stdin(settings.stop_with_stdin) => { tracing::info!("standard input was closed: stopping"); Ok(()) }
-        () = network.keep_forwarding() => Ok(()),
         failure = network.failure() => Err(eyre!("consensus cannot go on: {failure}")),
     };
-    tokio::spawn(async move {
-        signals.next().await;
-        process::exit(KILLED);
-    });
+    signals.exit_on_next();
     stop(handle, network, chain).await?;
     outcome
 }

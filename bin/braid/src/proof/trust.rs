@@ -5,12 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy_primitives::{B256, FixedBytes};
+use alloy_primitives::{Bytes, FixedBytes};
 use braid_chain::genesis_block;
-use braid_light::{Chain, Checkpoint, Committee, Dissemination, LightClient, Trust, bls::GroupKey};
+use braid_light::{Chain, Checkpoint, Committee, Dissemination, LightClient, Member, Network, Trust, bls::GroupKey};
 use braid_types::{
     ChainSpec, ConsensusConfig,
-    ordered::{CertificateScheme, Dissemination as Configured},
+    ordered::{CertificateScheme, Dissemination as Configured, GenesisValidator},
 };
 use clap::Args;
 use eyre::{OptionExt as _, WrapErr as _, ensure};
@@ -34,14 +34,11 @@ pub(crate) struct TrustArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["genesis", "group_key"])]
     client: Option<PathBuf>,
     /// Trust a BLS12-381 group key
-    #[arg(long, value_name = "KEY", requires_all = ["chain_id", "genesis_hash"], conflicts_with = "genesis")]
+    #[arg(long, value_name = "KEY", requires = "namespace", conflicts_with = "genesis")]
     group_key: Option<FixedBytes<{ braid_light::bls::KEY_BYTES }>>,
-    /// With a group key: the chain's identifier
-    #[arg(long, value_name = "ID", requires = "group_key")]
-    chain_id: Option<u64>,
-    /// With a group key: hash of the block of height 0
-    #[arg(long, value_name = "HASH", requires = "group_key")]
-    genesis_hash: Option<B256>,
+    /// With a group key: what the network's signatures are made under, as `braid proof client` prints it
+    #[arg(long, value_name = "BYTES", requires = "group_key")]
+    namespace: Option<Bytes>,
     /// With a group key: heights between an ordered block and the one it commits to
     #[arg(long, value_name = "BLOCKS", requires = "group_key", default_value_t = 3)]
     execution_lag: u64,
@@ -80,7 +77,7 @@ impl TrustArgs {
         let key =
             GroupKey::new(key).ok_or_else(|| Unusable(format!("--group-key {key} is no BLS12-381 public key")))?;
         let chain = Chain {
-            namespace: Chain::namespace(self.chain_id.unwrap_or_default(), self.genesis_hash.unwrap_or_default()),
+            namespace: self.namespace.clone().ok_or_eyre("the namespace is missing")?,
             execution_lag: self.execution_lag,
             epoch_length: self.epoch_length,
             dissemination: if self.coded { Dissemination::Coded } else { Dissemination::Whole },
@@ -96,17 +93,25 @@ fn of_genesis(path: &Path) -> eyre::Result<LightClient> {
     let consensus =
         spec.consensus.as_ref().ok_or_else(|| unusable("it names no validators (config.braid)".to_owned()))?;
     let (block, ..) = genesis_block(&genesis, &spec).wrap_err_with(|| format!("failed to build {}", path.display()))?;
-    let chain = Chain {
-        namespace: Chain::namespace(spec.chain_id, block.header.hash_slow()),
+    let epoch_length = NonZeroU64::new(consensus.epoch_length);
+    let network = Network {
+        chain_id: spec.chain_id,
+        genesis_hash: block.header.hash_slow(),
         execution_lag: consensus.execution_lag,
-        epoch_length: NonZeroU64::new(consensus.epoch_length)
-            .ok_or_else(|| unusable("epochLength is zero".to_owned()))?,
+        epoch_length: epoch_length.ok_or_else(|| unusable("epochLength is zero".to_owned()))?,
         dissemination: match consensus.dissemination {
             Configured::Whole => Dissemination::Whole,
             Configured::Coded => Dissemination::Coded,
         },
+        group_polynomial: consensus.group_polynomial.clone(),
+        validators: consensus.validators.iter().map(member).collect(),
     };
-    Ok(LightClient { chain, trust: trust(consensus)? })
+    Ok(LightClient { chain: network.chain(), trust: trust(consensus)? })
+}
+
+fn member(validator: &GenesisValidator) -> Member {
+    let GenesisValidator { public_key, fee_recipient, address } = validator.clone();
+    Member { public_key, fee_recipient, address }
 }
 
 fn trust(consensus: &ConsensusConfig) -> eyre::Result<Trust> {

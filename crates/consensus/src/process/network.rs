@@ -9,6 +9,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use braid_types::limits::MAX_FOLLOWERS;
 use commonware_cryptography::{
     ChaCha20Poly1305,
     ed25519::{PrivateKey, PublicKey},
@@ -26,11 +27,13 @@ use commonware_utils::{NZU32, NZUsize};
 use futures::future::Either;
 
 use crate::{
-    committee::MAX_VALIDATORS,
+    committee::{MAX_CHANGES_PER_EPOCH, MAX_VALIDATORS},
     engine::{Network, max_message_size},
     peers::{Addressed, Resolve},
     rules::Rules,
 };
+
+use super::traffic::{Counted, Counts, Traffic, counted};
 
 /// For a connection to come about.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -51,8 +54,9 @@ const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 /// How long a peer that broke the protocol is kept away.
 const BLOCK_DURATION: Duration = Duration::from_secs(60 * 60);
 
-/// Small messages that a peer may send a second, in each of three channels. The mailboxes have room for as many.
-const VOTES: Quota = Quota::per_second(NZU32!(512));
+/// Small messages that a peer may send a second, in each of three channels: three a view, in some eighty views. Every mailbox has
+/// room for as many of every peer that there may be ([`MAX_PEERS`]), so this is memory.
+const VOTES: Quota = Quota::per_second(NZU32!(256));
 
 /// Blocks, shards, and requests for them that a peer may send a second.
 const BULK: Quota = Quota::per_second(NZU32!(64));
@@ -63,9 +67,8 @@ const TRANSACTIONS: Quota = Quota::per_second(NZU32!(64));
 /// Questions about state that a peer may ask a second, and answers; four times what who joins sends to one server.
 const SYNC: Quota = Quota::per_second(NZU32!(256));
 
-/// Nodes that may join while this one runs, beside as many validators as the genesis has. Every mailbox has room for all of
-/// them, so this times the quotas is memory.
-const MAX_NEWCOMERS: usize = 16;
+/// Peers of an epoch: the largest committee, those that have just left it, and followers.
+const MAX_PEERS: NonZeroUsize = NZUsize!(MAX_VALIDATORS + MAX_CHANGES_PER_EPOCH + MAX_FOLLOWERS);
 
 /// Epochs whose peers stay connected.
 const TRACKED_EPOCHS: NonZeroUsize = NZUsize!(2);
@@ -75,9 +78,28 @@ pub(super) type Followers = Vec<(PublicKey, SocketAddr)>;
 
 type Peers = Addressed<Oracle<PublicKey>>;
 
-type Sending = Sender<PublicKey, Context>;
+type Sending = Counted<Sender<PublicKey, Context>>;
 
-type Receiving = Receiver<PublicKey>;
+type Receiving = Counted<Receiver<PublicKey>>;
+
+/// The channels by their numbers.
+pub(super) const CHANNELS: [&str; 8] =
+    ["votes", "certificates", "resolver", "backfill", "blocks", "transactions", "sync", "shares"];
+
+/// What goes through each of [`CHANNELS`].
+#[derive(Debug, Default)]
+pub(super) struct ChannelCounts([Arc<Counts>; CHANNELS.len()]);
+
+impl ChannelCounts {
+    pub(super) fn read(&self) -> [(&'static str, Traffic); CHANNELS.len()] {
+        std::array::from_fn(|number| (CHANNELS[number], self.0[number].read()))
+    }
+
+    fn count<S, R>(&self, channels: [(S, R); CHANNELS.len()]) -> [(Counted<S>, Counted<R>); CHANNELS.len()] {
+        let mut counts = self.0.iter();
+        channels.map(|channel| counted(channel, counts.next().unwrap_or(&self.0[0])))
+    }
+}
 
 /// An open network.
 pub(super) struct Opened {
@@ -109,20 +131,19 @@ pub(super) fn open(
     key: PrivateKey,
     listen: SocketAddr,
     followers: Followers,
+    counts: &ChannelCounts,
 ) -> Opened {
-    let most = MAX_VALIDATORS.min(2 * rules.committee.validators().len()) + followers.len() + MAX_NEWCOMERS;
-    let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
     let largest = max_message_size(rules);
-    let (mut network, oracle) = prepare(context, key, &rules.namespace, listen, most, largest);
+    let (mut network, oracle) = prepare(context, key, &rules.namespace, listen, MAX_PEERS, largest);
     // All nodes number the channels alike.
-    let votes = network.register(0, VOTES);
-    let certificates = network.register(1, VOTES);
-    let resolver = network.register(2, VOTES);
-    let backfill = network.register(3, BULK);
-    let blocks = network.register(4, BULK);
-    let transactions = network.register(5, TRANSACTIONS);
-    let sync = network.register(6, SYNC);
-    let shares = network.register(7, BULK);
+    let quotas = [VOTES, VOTES, VOTES, BULK, BULK, TRANSACTIONS, SYNC, BULK];
+    let mut number = 0;
+    let channels = quotas.map(|quota| {
+        let channel = network.register(number, quota);
+        number += 1;
+        channel
+    });
+    let [votes, certificates, resolver, backfill, blocks, transactions, sync, shares] = counts.count(channels);
     network.start();
     let followers = followers.into_iter().map(|(key, address)| (key, Address::Symmetric(address))).collect();
     let peers = Addressed { manager: oracle.clone(), followers, resolve: resolver_of_names() };

@@ -38,10 +38,21 @@ pub struct Proof {
     pub encoded: Bytes,
 }
 
-/// What was stored is no proof.
+/// There is no proof.
 #[derive(Debug, thiserror::Error)]
-#[error("the stored certificate cannot be read: {0}")]
-pub struct ProofError(String);
+pub enum ProofError {
+    /// What was stored is none.
+    #[error("the stored certificate cannot be read: {0}")]
+    Malformed(String),
+    /// It was removed.
+    #[error("the certificate of block {height} is no longer kept: this node has those from block {oldest} on")]
+    Pruned {
+        /// What was asked for.
+        height: Height,
+        /// What is there.
+        oldest: Height,
+    },
+}
 
 /// Takes an encoded [`Certified`] apart.
 pub(super) fn read(
@@ -57,8 +68,8 @@ pub(super) fn read(
 
 fn read_as<K: Dissemination>(encoded: &[u8], committees: &Committees) -> Result<Proof, ProofError> {
     let certified = Certified::<K>::decode_cfg(Copying(encoded), &CertificateBounds::ANY);
-    let certified = certified.map_err(|error| ProofError(error.to_string()))?;
-    let first = certified.headers.first().ok_or_else(|| ProofError("it has no header".to_owned()))?;
+    let certified = certified.map_err(|error| ProofError::Malformed(error.to_string()))?;
+    let first = certified.headers.first().ok_or_else(|| ProofError::Malformed("it has no header".to_owned()))?;
     let finalization = &certified.finalization;
     let epoch = finalization.epoch();
     let members = committees.committee(epoch);

@@ -13,8 +13,11 @@ use braid_consensus::{
     committee::Committee,
     keys,
 };
-use braid_light::{Checkpoint, Trust, ed25519 as light_ed25519};
-use braid_types::ordered::CertificateScheme;
+use braid_light::{Checkpoint, Trust, client::FinalityError, ed25519 as light_ed25519};
+use braid_types::{
+    ConsensusConfig,
+    ordered::{CertificateScheme, Dissemination},
+};
 use commonware_codec::{Copying, DecodeExt as _, Encode as _};
 use commonware_cryptography::{
     Verifier as _,
@@ -49,6 +52,32 @@ fn agrees<K: Both>(validators: u8, scheme: CertificateScheme) {
         let keys: Vec<B256> = committee.keys().iter().map(light_ed25519::PublicKey::bytes).collect();
         let expected: Vec<B256> = next.validators().iter().map(|member| keys::to_bytes(&member.public_key)).collect();
         assert_eq!((*epoch, keys), (EPOCH + 1, expected));
+    }
+}
+
+/// Same chain, same Ethereum genesis, same keys: one word of `config.braid` makes signatures worthless elsewhere.
+#[test]
+fn networks_that_differ_in_their_configuration_take_nothing_from_each_other() {
+    for scheme in [CertificateScheme::Ed25519, CertificateScheme::Bls12381Threshold] {
+        let (ours, shares) = config::<Whole>(4, scheme);
+        let network = Network::of::<Whole>(&ours, &shares);
+        let (_, encoded) = proof::<Whole>(&network, &network.rules.committee);
+        assert!(network.is_certified::<Whole>(&encoded) && network.client.finalized(&encoded).is_ok());
+        let mut moved = ours.validators.clone();
+        moved[0].address = "elsewhere.example:30400".to_owned();
+        let others = [
+            ConsensusConfig { execution_lag: ours.execution_lag + 1, ..ours.clone() },
+            ConsensusConfig { epoch_length: ours.epoch_length + 1, ..ours.clone() },
+            ConsensusConfig { dissemination: Dissemination::Coded, ..ours.clone() },
+            ConsensusConfig { validators: moved, ..ours.clone() },
+        ];
+        for other in others {
+            let other = Network::of::<Whole>(&other, &shares);
+            assert!(!other.is_certified::<Whole>(&encoded));
+            let mut client = network.client.clone();
+            client.chain.namespace.clone_from(&other.client.chain.namespace);
+            assert!(matches!(client.finalized(&encoded), Err(FinalityError::Certificate(_))));
+        }
     }
 }
 

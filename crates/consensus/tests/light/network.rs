@@ -12,7 +12,7 @@ use braid_consensus::{
     rules::Rules,
     scheme::Scheme,
 };
-use braid_light::{Chain, Checkpoint, LightClient, Trust, bls::GroupKey};
+use braid_light::{Checkpoint, LightClient, Member, Trust, bls::GroupKey};
 use braid_types::{
     BlockRef, ConsensusConfig,
     ordered::{self, CertificateScheme, GenesisValidator},
@@ -97,11 +97,34 @@ pub(crate) fn config<K: Both>(validators: u8, scheme: CertificateScheme) -> (Con
     (config, if is_threshold { dealt.shares } else { Vec::new() })
 }
 
+/// What the genesis fixes, as the light client knows it.
+pub(crate) fn genesis_of<K: Both>(config: &ConsensusConfig, chain_id: u64, hash: B256) -> braid_light::Network {
+    let member = |validator: &GenesisValidator| {
+        let GenesisValidator { public_key, fee_recipient, address } = validator.clone();
+        Member { public_key, fee_recipient, address }
+    };
+    braid_light::Network {
+        chain_id,
+        genesis_hash: hash,
+        execution_lag: config.execution_lag,
+        epoch_length: NonZeroU64::new(config.epoch_length).unwrap(),
+        dissemination: K::LIGHT,
+        group_polynomial: config.group_polynomial.clone(),
+        validators: config.validators.iter().map(member).collect(),
+    }
+}
+
 impl Network {
     pub(crate) fn new<K: Both>(validators: u8, scheme: CertificateScheme) -> Self {
         let (config, shares) = config::<K>(validators, scheme);
+        Self::of::<K>(&config, &shares)
+    }
+
+    /// The network that begins with `config`.
+    pub(crate) fn of<K: Both>(config: &ConsensusConfig, shares: &[(B256, Vec<u8>)]) -> Self {
+        let validators = u8::try_from(config.validators.len()).unwrap();
         let genesis = BlockRef { height: 0, hash: B256::repeat_byte(0x6e) };
-        let rules = Rules::new(&config, CHAIN_ID, genesis).unwrap();
+        let rules = Rules::new(config, CHAIN_ID, genesis).unwrap();
         let signers = (0..validators).map(|index| {
             let identity = keys::public_key(&secret(index)).unwrap();
             let share = shares.iter().find(|(key, _)| *key == identity).map(|(_, share)| keys::share(share).unwrap());
@@ -116,12 +139,7 @@ impl Network {
                 Trust::Checkpoint(Checkpoint { epoch: EPOCH, committee: braid_light::Committee::new(keys).unwrap() })
             }
         };
-        let chain = Chain {
-            namespace: Chain::namespace(CHAIN_ID, genesis.hash),
-            execution_lag: config.execution_lag,
-            epoch_length: NonZeroU64::new(config.epoch_length).unwrap(),
-            dissemination: K::LIGHT,
-        };
+        let chain = genesis_of::<K>(config, CHAIN_ID, genesis.hash).chain();
         Self { rules, signers, client: LightClient { chain, trust } }
     }
 

@@ -121,6 +121,82 @@ fn all_validators_crash_and_go_on() {
 }
 
 #[test]
+fn a_wiped_validator_follows_and_votes_again_with_the_next_epoch() {
+    let kind = Kind { epoch_length: 40, ..Kind::default() };
+    run(13, kind, |mut net| async move {
+        net.start_all().await;
+        net.reach(&ALL, 45, 120).await;
+        net.crash(1).await;
+        net.wipe(1);
+        let before = net.height(0);
+        net.reach(&[0, 2, 3], before + 5, 120).await;
+        net.start(1).await;
+        let target = net.height(0);
+        net.reach(&[1], target, 120).await;
+        let status = net.status(1);
+        assert_eq!((status.epoch, status.is_validator, status.votes_again), (1, true, Some(2)), "{status:?}");
+        assert!(!status.is_voting() && status.proposed == 0, "{status:?}");
+        // A restart changes nothing about it.
+        net.crash(1).await;
+        net.start(1).await;
+        net.reach(&ALL, target + 3, 120).await;
+        assert_eq!(net.status(1).votes_again, Some(2));
+        net.reach(&ALL, 100, 240).await;
+        let status = net.status(1);
+        assert!(status.is_voting() && status.proposed > 0, "{status:?}");
+        net.crash(1).await;
+        net.start(1).await;
+        net.reach(&ALL, 110, 120).await;
+        assert!(net.status(1).is_voting(), "an ordinary restart");
+        net.agree();
+        let mut node = net.node(0);
+        assert!(node.faults.try_recv().is_err(), "nobody has contradicted itself");
+    });
+}
+
+/// What the file beside the key is for: without it the same node votes in the epoch in which it has voted already.
+#[test]
+fn without_what_is_beside_its_key_a_wiped_validator_votes_at_once() {
+    run(14, Kind::default(), |mut net| async move {
+        net.start_all().await;
+        net.reach(&ALL, 10, 60).await;
+        net.crash(1).await;
+        net.wipe(1);
+        net.forget_votes(1);
+        net.start(1).await;
+        let target = net.height(0) + 10;
+        net.reach(&ALL, target, 120).await;
+        assert!(net.status(1).is_voting());
+    });
+}
+
+#[test]
+fn old_ordered_blocks_are_removed_and_a_restart_needs_none_of_them() {
+    let kind = Kind { epoch_length: 50, ..Kind::default() };
+    run(15, kind, |mut net| async move {
+        net.keep_blocks = Some(20);
+        net.start_all().await;
+        net.reach(&ALL, 515, 480).await;
+        net.sleep(1).await;
+        let certificates = net.status_of(0, |node| node.certificates.clone());
+        // Whole files are removed: those below block 449, on which the epoch begins whose blocks might be delivered again.
+        for gone in [1, 100, 255] {
+            assert!(certificates.block(gone).await.is_none(), "{gone}");
+            assert!(certificates.certificate(gone).await.is_none(), "{gone}");
+        }
+        for kept in [449, 500, 514] {
+            assert!(certificates.block(kept).await.is_some(), "{kept}");
+        }
+        for index in ALL {
+            net.crash(index).await;
+        }
+        net.start_all().await;
+        net.reach(&ALL, 530, 120).await;
+        net.agree();
+    });
+}
+
+#[test]
 fn halves_of_a_network_finalize_nothing_and_heal() {
     run(5, Kind::default(), |mut net| async move {
         net.start_all().await;

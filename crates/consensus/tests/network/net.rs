@@ -1,6 +1,6 @@
 //! A network of real nodes in the deterministic runtime: simulated links, real ledgers on temporary directories.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use alloy_consensus::{SignableTransaction as _, TxEip1559, transaction::Recovered};
 use alloy_genesis::{Genesis, GenesisAccount};
@@ -96,12 +96,16 @@ pub(crate) struct Net {
     keys: Vec<PrivateKey>,
     shares: BTreeMap<B256, Vec<u8>>,
     directories: Vec<TempDir>,
+    /// Key files, by node, with what the keys have voted in beside them.
+    key_files: TempDir,
     oracle: Oracle<PublicKey, Context>,
     running: Vec<Option<Running>>,
     generation: usize,
     snapshot_interval: u64,
     /// How often each node has got another disk.
     disks: Vec<usize>,
+    /// What nodes keep, from their next start on.
+    pub(crate) keep_blocks: Option<u64>,
     /// What each node asks for, from its next start on.
     pub(crate) votes: Vec<Option<Change>>,
 }
@@ -216,6 +220,10 @@ impl Net {
         network.start();
         let running = (0..count).map(|_| None).collect();
         let votes = vec![None; count];
+        let key_files = tempfile::tempdir().unwrap();
+        for index in 0..count {
+            std::fs::write(key_files.path().join(index.to_string()), "a key").unwrap();
+        }
         let mut net = Self {
             context,
             rules,
@@ -223,11 +231,13 @@ impl Net {
             keys,
             shares,
             directories,
+            key_files,
             oracle,
             running,
             generation: 0,
             snapshot_interval: kind.snapshot_interval,
             disks: vec![0; count],
+            keep_blocks: None,
             votes,
         };
         net.track().await;
@@ -310,6 +320,7 @@ impl Net {
         let share = self.shares.get(&keys::to_bytes(&key.public_key())).map(|share| keys::share(share).unwrap());
         let settings = Settings {
             key,
+            key_file: self.key_file(index),
             share,
             pace: Pace {
                 block_interval: Duration::from_millis(200),
@@ -323,6 +334,7 @@ impl Net {
                 skip: Duration::from_secs(5),
                 fetch: Duration::from_millis(1_000),
             },
+            keep_blocks: self.keep_blocks,
             vote: self.votes[index].clone(),
             partition: self.partition(index),
             snapshot_interval: self.snapshot_interval,
@@ -352,6 +364,23 @@ impl Net {
             self.context.sleep(Duration::from_millis(1)).await;
         }
         panic!("{} still hold the ledger of a crashed node", Arc::strong_count(&ledger) - 1);
+    }
+
+    fn key_file(&self, index: usize) -> PathBuf {
+        self.key_files.path().join(index.to_string())
+    }
+
+    /// Removes what says which epoch a key has voted in.
+    pub(crate) fn forget_votes(&self, index: usize) {
+        let mut removed = 0;
+        for entry in std::fs::read_dir(self.key_files.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_str().unwrap().starts_with(&format!("{index}.votes-")) {
+                std::fs::remove_file(path).unwrap();
+                removed += 1;
+            }
+        }
+        assert_eq!(removed, 1);
     }
 
     pub(crate) fn ledger(&self, index: usize) -> &Arc<Ledger> {
@@ -395,6 +424,11 @@ impl Net {
     /// Who keeps whom away.
     pub(crate) async fn blocked(&self) -> Vec<(PublicKey, PublicKey)> {
         self.oracle.blocked().await.unwrap()
+    }
+
+    /// Reads something from the node's handle.
+    pub(crate) fn status_of<T>(&self, index: usize, read: impl FnOnce(&Node) -> T) -> T {
+        read(self.running[index].as_ref().unwrap().node.lock().as_ref().unwrap())
     }
 
     /// Takes the node's handle.
@@ -464,7 +498,7 @@ impl Net {
         })
     }
 
-    /// Removes everything that a node has learnt.
+    /// Removes everything that a node has learnt; its key stays, with what is beside it.
     pub(crate) fn wipe(&mut self, index: usize) {
         assert!(self.running[index].is_none());
         self.directories[index] = tempfile::tempdir().unwrap();

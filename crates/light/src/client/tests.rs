@@ -1,5 +1,7 @@
 //! A client follows what its committee, or its group, says, and nothing else.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::B256;
 
 use super::*;
@@ -200,9 +202,38 @@ fn a_client_is_written_and_read() {
 }
 
 #[test]
-fn the_namespace_is_of_the_chain_and_its_genesis() {
-    let namespace = Chain::namespace(1337, B256::repeat_byte(1));
+fn the_namespace_is_of_everything_that_the_genesis_fixes() {
+    let member = |byte| Member {
+        public_key: B256::repeat_byte(byte),
+        fee_recipient: Address::repeat_byte(byte),
+        address: format!("validator-{byte}.example:30303"),
+    };
+    let network = Network {
+        chain_id: 1337,
+        genesis_hash: B256::repeat_byte(1),
+        execution_lag: 3,
+        epoch_length: NonZeroU64::new(50).unwrap(),
+        dissemination: Dissemination::Whole,
+        group_polynomial: None,
+        validators: vec![member(1), member(2)],
+    };
+    let namespace = network.namespace();
     assert_eq!((namespace.len(), &namespace[..6]), (38, b"braid-".as_slice()));
-    assert_ne!(namespace, Chain::namespace(1338, B256::repeat_byte(1)));
-    assert_ne!(namespace, Chain::namespace(1337, B256::repeat_byte(2)));
+    let reordered = Network { validators: vec![member(2), member(1)], ..network.clone() };
+    assert_eq!(reordered.namespace(), namespace);
+    let moved = Member { address: "elsewhere.example:30303".to_owned(), ..member(2) };
+    let others = [
+        Network { chain_id: 1338, ..network.clone() },
+        Network { genesis_hash: B256::repeat_byte(2), ..network.clone() },
+        Network { execution_lag: 4, ..network.clone() },
+        Network { epoch_length: NonZeroU64::new(51).unwrap(), ..network.clone() },
+        Network { dissemination: Dissemination::Coded, ..network.clone() },
+        Network { group_polynomial: Some(Bytes::from_static(&[0])), ..network.clone() },
+        Network { validators: vec![member(1)], ..network.clone() },
+        Network { validators: vec![member(1), moved], ..network.clone() },
+        Network { validators: vec![member(1), Member { fee_recipient: Address::ZERO, ..member(2) }], ..network },
+    ];
+    let mut distinct: BTreeSet<Bytes> = others.iter().map(Network::namespace).collect();
+    distinct.insert(namespace);
+    assert_eq!(distinct.len(), others.len() + 1);
 }

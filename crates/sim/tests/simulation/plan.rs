@@ -26,13 +26,29 @@ fn no_more_than_the_protocol_bears_are_byzantine() {
 }
 
 #[test]
+fn no_more_than_it_bears_are_byzantine_or_lose_their_disks() {
+    let wiped = |plan: &Plan| {
+        let members = plan.events.iter().filter_map(|(_, event)| match event {
+            Event::Wipe(member) => Some(*member),
+            _ => None,
+        });
+        members.collect::<BTreeSet<usize>>()
+    };
+    let counts = plans().map(|plan| {
+        assert!(plan.byzantine.len() + wiped(&plan).len() <= tolerated(plan.validators), "seed {}", plan.seed);
+        wiped(&plan).len()
+    });
+    assert!(counts.sum::<usize>() > 50);
+}
+
+#[test]
 fn only_who_is_up_goes_down_and_only_who_is_down_starts() {
     for plan in plans() {
         let mut down = BTreeSet::new();
         for (step, event) in &plan.events {
             assert!(*step < plan.steps);
             match event {
-                Event::Crash(member) | Event::CrashInCommit(member, _) | Event::Stop(member) => {
+                Event::Crash(member) | Event::CrashInCommit(member, _) | Event::Wipe(member) | Event::Stop(member) => {
                     assert!(!plan.byzantine.contains_key(member));
                     assert!(down.insert(*member), "seed {}", plan.seed);
                 }
@@ -50,7 +66,7 @@ fn every_role_and_kind_of_event_occurs() {
     assert_eq!(roles.len(), ROLES.len());
     let kind = |event: &Event| format!("{event:?}").split('(').next().map(str::to_owned);
     let kinds: BTreeSet<_> = plans().flat_map(|plan| plan.events).map(|(_, event)| kind(&event)).collect();
-    assert_eq!(kinds.len(), 10, "{kinds:?}");
+    assert_eq!(kinds.len(), 11, "{kinds:?}");
     for size in 4..=7 {
         assert!(plans().any(|plan| plan.validators == size));
     }

@@ -21,7 +21,11 @@ use commonware_consensus::{
     },
     types::{Epoch, Height, ViewDelta},
 };
-use commonware_cryptography::{Blake3, certificate::{Provider as _, Scheme as _}, ed25519::PublicKey};
+use commonware_cryptography::{
+    Blake3,
+    certificate::{Provider as _, Scheme as _},
+    ed25519::PublicKey,
+};
 use commonware_macros::select_loop;
 use commonware_p2p::{
     Blocker, Channel, Message, Receiver, Sender,

@@ -51,7 +51,7 @@ fn group(info: &EpochInfo) -> (Vec<u8>, Vec<u8>) {
 fn light_client(rules: &Rules) -> LightClient {
     let Signatures::Threshold(polynomial) = &rules.signatures else { panic!("there is a group") };
     let chain = Chain {
-        namespace: Chain::namespace(CHAIN_ID, rules.genesis.hash),
+        namespace: rules.namespace.clone().into(),
         execution_lag: rules.execution_lag,
         epoch_length: rules.epoch_length,
         dissemination: braid_light::Dissemination::Whole,

@@ -80,18 +80,18 @@ fn child(shared: &Shared, parent: &Block<Whole>, view: u64, execution: braid_typ
     let (above, digest) = (&parent.header, parent.header.digest());
     let round = Round::new(Epoch::zero(), View::new(view));
     let context = Context { round, leader: key().public_key(), parent: (above.context.round.view(), digest) };
-    let committee = &shared.rules.committee;
+    let members = shared.committees.members(Epoch::zero()).unwrap();
     let header = build_header(
         context,
         (above, digest),
         above.timestamp_ms + view,
         execution,
-        body_digest(&[]),
+        body_digest(&[], None),
         None,
         &shared.rules,
-        committee,
+        &members,
     );
-    Block { header: header.unwrap(), transactions: Vec::new() }
+    Block { header: header.unwrap(), transactions: Vec::new(), reshare: None }
 }
 
 fn digested(block: &Block<Whole>) -> Digested<Block<Whole>> {
@@ -104,25 +104,28 @@ fn a_leader_whose_block_came_too_late_is_not_at_fault() {
     deterministic::Runner::default().start(|context| async move {
         let ledger = open(folder.path());
         let shared = shared(&context, Arc::clone(&ledger));
-        let genesis = Block::<Whole>::genesis(shared.rules.committee.clone(), shared.rules.genesis);
+        let contract = Contract::new(None);
+        let genesis =
+            Block::<Whole>::genesis(shared.rules.committee.clone(), shared.rules.genesis, &shared.rules.signatures)
+                .unwrap();
         // Views 1 and 2 both propose on genesis; the block of the second becomes final.
         let given_up = child(&shared, &genesis, 1, shared.rules.genesis);
         let final_block = child(&shared, &genesis, 2, shared.rules.genesis);
         let execution = shared.pipeline.execute(&shared.pipeline.check(&given_up).await.unwrap()).await.unwrap();
         let late = child(&shared, &given_up, 3, execution);
         let blocks = [&late, &given_up, &genesis].map(digested);
-        let verdict = shared.verify(&context, ancestry::from_iter(blocks.clone())).await;
+        let verdict = shared.verify(&context, &contract, ancestry::from_iter(blocks.clone())).await;
         assert!(matches!(verdict, Ok(Verdict::Right)), "{verdict:?}");
 
         let ordered = shared.pipeline.check(&final_block).await.unwrap();
         shared.pipeline.commit(&ordered).await.unwrap();
-        let verdict = shared.verify(&context, ancestry::from_iter(blocks)).await;
+        let verdict = shared.verify(&context, &contract, ancestry::from_iter(blocks)).await;
         assert!(matches!(verdict, Ok(Verdict::Late(_))), "{verdict:?}");
 
         // To commit to something else is a fault all the same.
         let wrong = child(&shared, &final_block, 3, execution);
         let blocks = [&wrong, &final_block, &genesis].map(digested);
-        let verdict = shared.verify(&context, ancestry::from_iter(blocks)).await;
+        let verdict = shared.verify(&context, &contract, ancestry::from_iter(blocks)).await;
         assert!(matches!(verdict, Ok(Verdict::Wrong(Fault::WrongExecution { .. }))), "{verdict:?}");
     });
 }

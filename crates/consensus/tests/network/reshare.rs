@@ -26,7 +26,7 @@ use commonware_utils::{N3f1, test_rng};
 
 use crate::{
     ALL,
-    net::{CHAIN_ID, Kind, Net},
+    net::{Kind, Net},
     run,
 };
 

@@ -3,7 +3,7 @@
 //!
 //! | point | what is rounded | how |
 //! |---|---|---|
-//! | R1 | the level instalment, to the multiple that can be paid | half to even, or up if the product says so ([`crate::level`]) |
+//! | R1 | the level instalment, to the multiple that can be paid | half to even, or up if the product says so (`level`) |
 //! | R2 | the interest of each accrual segment, by itself | half to even ([`crate::day_count::interest`]) |
 //! | R3 | – | the last instalment takes what is left ([`crate::loan`]) |
 //! | R4 | shares of a distribution | largest remainder, ties to the earlier ([`crate::share`]) |

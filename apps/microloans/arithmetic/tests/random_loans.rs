@@ -7,6 +7,8 @@
 use braid_microloans_arithmetic::{
     Charge, Component, Currency, Date, DayCount, Disbursement, Every, Fee, Grace, Late, Loan, Method, Minor, Parts,
     Penalty, Periods, Prepayment, Rate, Rounding, Status, Terms, When,
+    apr::{DatedFlow, effective_rate},
+    key_facts::KeyFacts,
     loan::{Capitalise, Restructuring},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -278,16 +280,36 @@ fn who_pays_as_agreed_pays_what_was_agreed() {
     check((terms(), Just(Vec::new())), |terms, _| {
         let mut loan = Loan::new(terms.clone()).unwrap();
         let planned = loan.schedule();
+        let mut payments = Vec::new();
         for line in &planned.lines {
             let total = line.parts.total();
             loan.advance_to(line.due).unwrap();
             if total > 0 {
                 let receipt = loan.pay(line.due, total).unwrap();
                 assert_eq!(receipt.overpaid, 0);
+                payments.push(DatedFlow { date: line.due, amount: -total });
             }
         }
         assert_eq!((loan.owed(), loan.schedule()), (0, planned));
+        // Rates take a thousand times as long as all else.
+        if terms.principal() % 64 == 0 {
+            assert_disclosed(terms, payments);
+        }
     });
+}
+
+/// The rate that was disclosed is that of what was received and paid.
+fn assert_disclosed(terms: &Terms, payments: Vec<DatedFlow>) {
+    let mut flows: Vec<DatedFlow> = terms
+        .disbursements
+        .iter()
+        .map(|disbursement| DatedFlow { date: disbursement.date, amount: disbursement.amount })
+        .collect();
+    flows[0].amount -= terms.fees_on_disbursement();
+    if flows[0].amount > 0 {
+        flows.extend(payments);
+        assert_eq!(KeyFacts::of(terms).map(|facts| facts.effective), effective_rate(&flows));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! (R2). Which balance depends on the method: what was lent, while principal is to fall due (flat), every cent outstanding (daily), or what the schedule leaves,
 //! less what was repaid ahead of it (the others), so that paying late is a matter of penalties, not of interest.
 //!
-//! **Falling due.** An instalment asks for the interest accrued since the last one and for principal by the [`Plan`]: what the level
+//! **Falling due.** An instalment asks for the interest accrued since the last one and for principal by the plan: what the level
 //! instalment leaves after interest, or a fixed part. The last one takes whatever is left (R3), so the principal asked for always
 //! adds up to what was lent, and no instalment asks for less than nothing. If the last differs from the others by more minor units
 //! than half the number of instalments, the level moves by the difference divided by that number, provided that this brings it closer.

@@ -12,7 +12,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy_eips::eip2718::Encodable2718 as _;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, Bytes};
 use braid_chain::ProposalLimits;
 use braid_types::{OrderedBlock, RecoveredTx};
 use commonware_consensus::{Epochable as _, marshal::ancestry::Ancestry, simplex::types::Context};
@@ -22,6 +22,7 @@ use commonware_utils::SystemTimeExt as _;
 use futures::StreamExt as _;
 
 use crate::{
+    allowance::{Allowance, Sight},
     block::{Block, Dissemination, Header, body_digest},
     committee::Change,
     committees::Committees,
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) board: Board,
     pub(crate) pace: Pace,
+    pub(crate) allowance: Allowance,
     /// The change of the committee that this validator asks for.
     pub(crate) vote: Option<Change>,
 }
@@ -114,16 +116,25 @@ impl Shared {
         self.wait_for_turn(clock, header, in_flight).await;
         let above = with_parent(&parent, &ancestry);
         let execution = log_refusal(self.pipeline.commitment(place, above).await)?;
-        let transactions = log_refusal(self.pipeline.propose(pending, self.pace.limits).await)?;
+        let limits = &self.pace.limits;
+        let limits = ProposalLimits { transactions: limits.transactions.min(self.allowance.transactions()), ..*limits };
+        let transactions = log_refusal(self.pipeline.propose(pending, limits).await)?;
         let encoded: Vec<Bytes> = transactions.iter().map(encode).collect();
-        let body = body_digest(&encoded);
+        let senders: Vec<Address> = transactions.iter().map(|transaction| transaction.signer()).collect();
+        let body = body_digest(&encoded, &senders);
         let parent = (header, place.1);
         let vote = self.vote.clone();
         let header = build_header(context, parent, now_ms(clock), execution, body, vote, &self.rules, &committee)?;
         let digest = header.digest();
+        self.observe(clock, &header, transactions.len());
         let ordered = self.pipeline.built(&header, transactions);
         self.start(&ordered);
-        Some(Digested::precomputed(Block { header, transactions: encoded }, digest))
+        Some(Digested::precomputed(Block { header, transactions: encoded, senders }, digest))
+    }
+
+    fn observe<K: Dissemination>(&self, clock: &impl Clock, header: &Header<K>, transactions: usize) {
+        let (height, view) = (header.height, header.context.round.view().get());
+        self.allowance.observe(Sight { height, view, at_ms: now_ms(clock), transactions });
     }
 
     /// Begins executing a block before anything is decided about it.
@@ -140,6 +151,7 @@ impl Shared {
         let block = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let parent = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let (header, above) = (&block.inner().header, &parent.inner().header);
+        self.observe(clock, header, block.inner().transactions.len());
         let (validator, height) = (header.context.leader.clone(), header.height);
         let invalid = |reason: String| Some(Fault::InvalidBlock { validator: validator.clone(), height, reason });
         let committee = self.committees.committee(header.context.epoch()).ok_or(Refusal::Unavailable)?;

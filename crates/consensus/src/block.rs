@@ -1,8 +1,8 @@
 //! The ordered block: what validators agree on.
 //!
-//! It is a consensus header and a list of signed transactions; executing it gives the Ethereum block of the same height. Its
-//! digest is the BLAKE3 hash of the encoded header, and the header holds the BLAKE3 hash of the encoded list, so headers alone
-//! can be followed and checked. Encodings are canonical: what decodes, encodes to the same bytes, and a body that is not the one
+//! It is a consensus header and a list of signed transactions; executing it gives the Ethereum block of the same height. Beside the
+//! list stand the senders that the leader claims, which save work where they are true and decide nothing. The block's digest is the BLAKE3
+//! hash of the encoded header, and the header holds the BLAKE3 hash of both lists, so headers alone can be followed and checked. Encodings are canonical: what decodes, encodes to the same bytes, and a body that is not the one
 //! its header names does not decode.
 //!
 //! Blocks travel whole or erasure coded ([`Dissemination`]); the two differ only in how the header's context names the parent.
@@ -94,7 +94,7 @@ pub struct Header<K: Dissemination> {
     pub beneficiary: Address,
     /// The Ethereum block that this chain's blocks gave some heights before.
     pub execution: BlockRef,
-    /// BLAKE3 of the encoded list of transactions.
+    /// BLAKE3 of the encoded lists of transactions and claimed senders.
     pub body: Digest,
     /// The change of the committee that the leader asks for.
     pub vote: Option<Change>,
@@ -178,10 +178,10 @@ impl<K: Dissemination> Read for Header<K> {
     }
 }
 
-/// Bounds on a block's list of transactions.
+/// Bounds on a block's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyLimits {
-    /// Bytes of the encoded list.
+    /// Bytes of the encoded list of transactions.
     pub bytes: usize,
     /// Bytes of one transaction.
     pub transaction_bytes: usize,
@@ -190,43 +190,61 @@ pub struct BodyLimits {
 /// Bytes that the shortest transaction of any type takes; bounds how many fit a body.
 pub const MIN_TRANSACTION_BYTES: usize = 64;
 
+/// Bytes of a sender.
+const SENDER_BYTES: usize = 20;
+
+/// Bytes of a list's length, at most.
+const MAX_COUNT_BYTES: usize = 5;
+
 impl BodyLimits {
     const fn transactions(&self) -> usize {
         self.bytes / MIN_TRANSACTION_BYTES
     }
+
+    /// Bytes of both encoded lists.
+    const fn body(&self) -> usize {
+        self.bytes + MAX_COUNT_BYTES + self.transactions() * SENDER_BYTES
+    }
 }
 
-/// A header and its transactions, each in its EIP-2718 encoding.
+/// A header, its transactions, each in its EIP-2718 encoding, and their senders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block<K: Dissemination> {
-    /// The header; its `body` names `transactions`.
+    /// The header; its `body` names both lists.
     pub header: Header<K>,
     /// The transactions in order.
     pub transactions: Vec<Bytes>,
+    /// Who has signed the first of them, by what the leader says. No more than there are transactions.
+    pub senders: Vec<Address>,
 }
 
-/// Bytes of an encoded list of transactions.
-pub fn body_size(transactions: &[Bytes]) -> usize {
+/// Bytes of the encoded lists of transactions and claimed senders.
+pub fn body_size(transactions: &[Bytes], senders: &[Address]) -> usize {
     let each = |transaction: &Bytes| transaction.len().encode_size() + transaction.len();
-    transactions.len().encode_size() + transactions.iter().map(each).sum::<usize>()
+    let transactions = transactions.len().encode_size() + transactions.iter().map(each).sum::<usize>();
+    transactions + senders.len().encode_size() + senders.len() * SENDER_BYTES
 }
 
-/// BLAKE3 of the encoded list.
-pub fn body_digest(transactions: &[Bytes]) -> Digest {
-    let mut encoded = Vec::with_capacity(body_size(transactions));
-    write_body(transactions, &mut encoded);
+/// BLAKE3 of the encoded lists.
+pub fn body_digest(transactions: &[Bytes], senders: &[Address]) -> Digest {
+    let mut encoded = Vec::with_capacity(body_size(transactions, senders));
+    write_body(transactions, senders, &mut encoded);
     Blake3::hash(&[&encoded])
 }
 
-fn write_body(transactions: &[Bytes], buf: &mut impl BufMut) {
+fn write_body(transactions: &[Bytes], senders: &[Address], buf: &mut impl BufMut) {
     transactions.len().write(buf);
     for transaction in transactions {
         transaction.len().write(buf);
         buf.put_slice(transaction);
     }
+    senders.len().write(buf);
+    for sender in senders {
+        buf.put_slice(sender.as_slice());
+    }
 }
 
-fn read_body(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Vec<Bytes>, Error> {
+fn read_transactions(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Vec<Bytes>, Error> {
     let count = usize::read_cfg(buf, &(..=limits.transactions()).into())?;
     let mut left = limits.bytes.saturating_sub(count.encode_size());
     let mut transactions = Vec::with_capacity(count.min(buf.remaining()));
@@ -243,6 +261,14 @@ fn read_body(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Vec<Bytes>, Erro
     Ok(transactions)
 }
 
+fn read_senders(buf: &mut impl Buf, transactions: usize) -> Result<Vec<Address>, Error> {
+    let count = usize::read_cfg(buf, &(..=transactions).into())?;
+    if buf.remaining() < count * SENDER_BYTES {
+        return Err(Error::EndOfBuffer);
+    }
+    (0..count).map(|_| Ok(Address::from(<[u8; SENDER_BYTES]>::read(buf)?))).collect()
+}
+
 impl<K: Dissemination> Block<K> {
     /// The first block: it names the Ethereum genesis and the first committee, so its digest fixes both.
     pub fn genesis(committee: Committee, genesis: BlockRef) -> Self {
@@ -254,25 +280,25 @@ impl<K: Dissemination> Block<K> {
             timestamp_ms: 0,
             beneficiary: Address::ZERO,
             execution: genesis,
-            body: body_digest(&[]),
+            body: body_digest(&[], &[]),
             vote: None,
             tally: Tally::default(),
             next: Some(committee),
         };
-        Self { header, transactions: Vec::new() }
+        Self { header, transactions: Vec::new(), senders: Vec::new() }
     }
 }
 
 impl<K: Dissemination> Write for Block<K> {
     fn write(&self, buf: &mut impl BufMut) {
         self.header.write(buf);
-        write_body(&self.transactions, buf);
+        write_body(&self.transactions, &self.senders, buf);
     }
 }
 
 impl<K: Dissemination> EncodeSize for Block<K> {
     fn encode_size(&self) -> usize {
-        self.header.encode_size() + body_size(&self.transactions)
+        self.header.encode_size() + body_size(&self.transactions, &self.senders)
     }
 }
 
@@ -281,11 +307,12 @@ impl<K: Dissemination> Read for Block<K> {
 
     fn read_cfg(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Self, Error> {
         let header = Header::read(buf)?;
-        let transactions = read_body(buf, limits)?;
-        if body_digest(&transactions) != header.body {
+        let transactions = read_transactions(buf, limits)?;
+        let senders = read_senders(buf, transactions.len())?;
+        if body_digest(&transactions, &senders) != header.body {
             return Err(Error::Invalid("Block", "body is not the one the header names"));
         }
-        Ok(Self { header, transactions })
+        Ok(Self { header, transactions, senders })
     }
 }
 
@@ -319,7 +346,7 @@ impl<K: Dissemination> CertifiableBlock for Block<K> {
 
 impl<K: Dissemination> BoundedBlock for Block<K> {
     fn max_encode_size(limits: &BodyLimits) -> usize {
-        Header::<K>::MAX_SIZE + limits.bytes
+        Header::<K>::MAX_SIZE + limits.body()
     }
 }
 

@@ -39,8 +39,8 @@ pub(crate) struct Allowance(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Time to the next block that is always granted.
-    granted_ms: u64,
+    /// Time to the next block if little waits.
+    interval_ms: u64,
     /// From a small block to the next, smoothed.
     quiet_ms: u64,
     newest: Option<Sight>,
@@ -51,8 +51,7 @@ impl Allowance {
     /// For blocks that come every `block_interval` if little waits.
     pub(crate) fn new(block_interval: Duration) -> Self {
         let interval_ms = u64::try_from(block_interval.as_millis()).unwrap_or(u64::MAX);
-        let granted_ms = interval_ms.saturating_mul(3) / 2;
-        Self(Mutex::new(State { granted_ms, quiet_ms: interval_ms, newest: None, transactions: FIRST }))
+        Self(Mutex::new(State { interval_ms, quiet_ms: interval_ms, newest: None, transactions: FIRST }))
     }
 
     /// Transactions that the next block may hold.
@@ -75,13 +74,19 @@ impl Allowance {
 }
 
 impl State {
+    /// When the next block should come: half an interval late, and twice as late as small blocks are.
+    const fn target_ms(&self) -> u64 {
+        let late_ms = self.quiet_ms.saturating_sub(self.interval_ms);
+        self.interval_ms.saturating_add(self.interval_ms / 2).saturating_add(2 * late_ms)
+    }
+
     /// A block with so many transactions was followed by another after `gap_ms`.
     fn follow(&mut self, transactions: usize, gap_ms: u64) {
         if transactions < FEW {
             self.quiet_ms = (7 * self.quiet_ms + gap_ms.min(LONGEST_GAP_MS)) / 8;
             return;
         }
-        let target_ms = self.granted_ms.max(2 * self.quiet_ms);
+        let target_ms = self.target_ms();
         if gap_ms > target_ms {
             let fitting = (transactions as u64).saturating_mul(target_ms) / gap_ms;
             let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).max(transactions / 2);

@@ -152,7 +152,7 @@ mod tests {
     fn a_true_claim_makes_no_signature_valid() {
         let known = KnownKeys::default();
         let honest: Vec<Transaction> = (0..MANY).map(|nonce| payment(nonce, |signature| signature)).collect();
-        let account = recover_claimed(&[(&honest[0], None)], AllowedS::Low, &known)[0].clone().unwrap();
+        let account = recover_claimed(&[(&honest[0], None)], AllowedS::Low, &known)[0].unwrap();
         // The same account's signatures, of other transactions.
         let moved: Vec<Transaction> =
             (0..MANY).map(|nonce| payment(nonce + 7, |_| *payment(nonce, |signature| signature).signature())).collect();

@@ -21,6 +21,7 @@ use alloy_primitives::{Address, B256};
 use alloy_trie::KECCAK_EMPTY;
 use braid_exec::{BlockContext, Config, OnInvalid, Statistics};
 use braid_pool::{Pool, PoolConfig, PoolRules};
+use braid_signatures::KnownKeys;
 use braid_state::{Head, State, StateAt, Store, StoreError, StoreOptions};
 use braid_types::{
     Block, ChainSpec, ExecutedBlock, Fork, Height, RecoveredTx, SpecError, StateChanges, TxIndex, changes::AccountState,
@@ -114,6 +115,7 @@ pub struct Chain {
     genesis: Genesis,
     store: Arc<Store>,
     pool: SharedPool,
+    keys: KnownKeys,
     config: Config,
     gas_limit: AtomicU64,
     /// Base fee of the next block instead of the one that EIP-1559 gives; development nodes only.
@@ -145,6 +147,7 @@ impl Chain {
             genesis: options.genesis,
             store: Arc::new(store),
             pool: Arc::new(Mutex::new(pool)),
+            keys: KnownKeys::default(),
             config,
             gas_limit: AtomicU64::new(gas_limit),
             next_base_fee: Mutex::new(None),
@@ -171,6 +174,11 @@ impl Chain {
     /// The pool.
     pub const fn pool(&self) -> &SharedPool {
         &self.pool
+    }
+
+    /// Public keys of those who have sent transactions.
+    pub const fn keys(&self) -> &KnownKeys {
+        &self.keys
     }
 
     /// How blocks are executed.

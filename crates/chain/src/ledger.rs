@@ -19,9 +19,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use braid_exec::Config;
-use braid_pool::{Ordered, PoolRules, Rejection};
+use braid_pool::{Ordered, PoolRules, Rejection, Room};
 use braid_state::StoreError;
 use braid_types::{
     BlockRef, ExecutedBlock, Fork, Height, OrderedBlock, RecoveredTx, limits::MAX_ORDERED_BLOCK_SIZE_BYTES,
@@ -66,11 +66,13 @@ pub struct ProposalLimits {
     pub gas: u64,
     /// Sum of the transactions' sizes as EIP-2718 encodes them. [`MAX_ORDERED_BLOCK_SIZE_BYTES`] bounds it further.
     pub size_bytes: usize,
+    /// How many transactions.
+    pub transactions: usize,
 }
 
 impl Default for ProposalLimits {
     fn default() -> Self {
-        Self { gas: u64::MAX, size_bytes: MAX_ORDERED_BLOCK_SIZE_BYTES }
+        Self { gas: u64::MAX, size_bytes: MAX_ORDERED_BLOCK_SIZE_BYTES, transactions: usize::MAX }
     }
 }
 
@@ -280,12 +282,13 @@ impl Ledger {
         Ok(Arc::clone(speculation.executed()))
     }
 
-    /// Decodes and checks raw transactions as far as that needs no state: a function of bytes and genesis alone.
+    /// Decodes and checks raw transactions as far as that needs no state: a function of bytes and genesis alone. Whom the first of them
+    /// are `claimed` to be from may be false; where it is true, it saves time.
     ///
     /// # Errors
     /// The first transaction that is wrong, or the limit that all together exceed.
-    pub fn check(&self, raw: &[Bytes]) -> Result<Vec<RecoveredTx>, LedgerError> {
-        check::check(&self.chain, raw)
+    pub fn check(&self, raw: &[Bytes], claimed: &[Address]) -> Result<Vec<RecoveredTx>, LedgerError> {
+        check::check(&self.chain, raw, claimed)
     }
 
     /// Transactions worth a block on top of `pending`, the ordered blocks that are not durable yet, oldest first: the pool's
@@ -293,9 +296,13 @@ impl Ledger {
     pub fn propose(&self, pending: &[Arc<OrderedBlock>], limits: ProposalLimits) -> Vec<RecoveredTx> {
         let ordered = Ordered::new(pending.iter().flat_map(|block| &block.transactions));
         let rules = self.rules_after(pending);
-        let gas = limits.gas.min(rules.gas_limit);
-        let size_bytes = limits.size_bytes.min(MAX_ORDERED_BLOCK_SIZE_BYTES);
-        let mut best = self.chain.pool().lock().best_after(&ordered, &rules, gas, size_bytes);
+        let room = Room {
+            gas: limits.gas.min(rules.gas_limit),
+            size_bytes: limits.size_bytes.min(MAX_ORDERED_BLOCK_SIZE_BYTES),
+            blobs: 0,
+            transactions: limits.transactions,
+        };
+        let mut best = self.chain.pool().lock().best_after(&ordered, &rules, room);
         if rules.fork != self.chain.spec().newest_fork() {
             check::retain_valid(&self.chain, &mut best);
         }

@@ -12,7 +12,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy_eips::eip2718::Encodable2718 as _;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, Bytes};
 use braid_chain::ProposalLimits;
 use braid_types::{OrderedBlock, RecoveredTx};
 use commonware_consensus::{Epochable as _, marshal::ancestry::Ancestry, simplex::types::Context};
@@ -22,6 +22,7 @@ use commonware_utils::SystemTimeExt as _;
 use futures::StreamExt as _;
 
 use crate::{
+    allowance::{Allowance, Sight},
     block::{Block, Dissemination, Header, body_digest},
     committee::Change,
     committees::Committees,
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) board: Board,
     pub(crate) pace: Pace,
+    pub(crate) allowance: Allowance,
     /// The change of the committee that this validator asks for.
     pub(crate) vote: Option<Change>,
 }
@@ -137,17 +139,26 @@ impl Shared {
             return None;
         };
         let reshare = offer.payload.take();
-        let transactions = log_refusal(self.pipeline.propose(pending, self.pace.limits).await)?;
+        let limits = &self.pace.limits;
+        let limits = ProposalLimits { transactions: limits.transactions.min(self.allowance.transactions()), ..*limits };
+        let transactions = log_refusal(self.pipeline.propose(pending, limits).await)?;
         let encoded: Vec<Bytes> = transactions.iter().map(encode).collect();
-        let body = body_digest(&encoded, reshare.as_ref());
+        let senders: Vec<Address> = transactions.iter().map(|transaction| transaction.signer()).collect();
+        let body = body_digest(&encoded, &senders, reshare.as_ref());
         let parent = (header, place.1);
         let vote = self.vote.clone();
         let header = build_header(context, parent, now_ms(clock), execution, body, vote, &self.rules, &members)?;
         let digest = header.digest();
+        self.observe(clock, &header, transactions.len());
         let ordered = self.pipeline.built(&header, transactions);
         self.start(&ordered);
         offer.take();
-        Some(Digested::precomputed(Block { header, transactions: encoded, reshare }, digest))
+        Some(Digested::precomputed(Block { header, transactions: encoded, senders, reshare }, digest))
+    }
+
+    fn observe<K: Dissemination>(&self, clock: &impl Clock, header: &Header<K>, transactions: usize) {
+        let (height, view) = (header.height, header.context.round.view().get());
+        self.allowance.observe(Sight { height, view, at_ms: now_ms(clock), transactions });
     }
 
     /// Begins executing a block before anything is decided about it.
@@ -166,6 +177,7 @@ impl Shared {
         let block = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let parent = ancestry.next().await.ok_or(Refusal::Unavailable)?;
         let (header, above) = (&block.inner().header, &parent.inner().header);
+        self.observe(clock, header, block.inner().transactions.len());
         let (validator, height) = (header.context.leader.clone(), header.height);
         let invalid =
             |reason: String| Verdict::Wrong(Fault::InvalidBlock { validator: validator.clone(), height, reason });

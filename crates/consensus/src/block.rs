@@ -1,9 +1,10 @@
 //! The ordered block: what validators agree on.
 //!
-//! It is a consensus header and a list of signed transactions; executing it gives the Ethereum block of the same height. Its
-//! digest is the BLAKE3 hash of the encoded header, and the header holds the BLAKE3 hash of the body, so headers alone
-//! can be followed and checked. Under a threshold scheme some blocks carry a part of the [ceremony](crate::reshare) as well; it belongs
-//! to the body. Encodings are canonical: what decodes, encodes to the same bytes, and a body that is not the one
+//! It is a consensus header and a list of signed transactions; executing it gives the Ethereum block of the same height. Beside the
+//! list stand the senders that the leader claims, which save work where they are true and decide nothing. The block's digest is the
+//! BLAKE3 hash of the encoded header, and the header holds the BLAKE3 hash of both lists, so headers alone can be followed and
+//! checked. Under a threshold scheme some blocks carry a part of the [ceremony](crate::reshare) as well; it belongs to the body.
+//! Encodings are canonical: what decodes, encodes to the same bytes, and a body that is not the one
 //! its header names does not decode.
 //!
 //! Blocks travel whole or erasure coded ([`Dissemination`]); the two differ only in how the header's context names the parent.
@@ -184,10 +185,10 @@ impl<K: Dissemination> Read for Header<K> {
     }
 }
 
-/// Bounds on a block's list of transactions.
+/// Bounds on a block's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyLimits {
-    /// Bytes of the encoded list.
+    /// Bytes of the encoded list of transactions.
     pub bytes: usize,
     /// Bytes of one transaction.
     pub transaction_bytes: usize,
@@ -196,65 +197,83 @@ pub struct BodyLimits {
 /// Bytes that the shortest transaction of any type takes; bounds how many fit a body.
 pub const MIN_TRANSACTION_BYTES: usize = 64;
 
+/// Bytes of a sender.
+const SENDER_BYTES: usize = 20;
+
+/// Bytes of a list's length, at most.
+const MAX_COUNT_BYTES: usize = 5;
+
 impl BodyLimits {
     const fn transactions(&self) -> usize {
         self.bytes / MIN_TRANSACTION_BYTES
     }
+
+    /// Bytes of both encoded lists.
+    const fn body(&self) -> usize {
+        self.bytes + MAX_COUNT_BYTES + self.transactions() * SENDER_BYTES
+    }
 }
 
-/// A header and its transactions, each in its EIP-2718 encoding.
+/// A header, its transactions, each in its EIP-2718 encoding, and what stands beside them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Block<K: Dissemination> {
     /// The header; its `body` names the rest.
     pub header: Header<K>,
     /// The transactions in order.
     pub transactions: Vec<Bytes>,
+    /// Who has signed the first of them, by what the leader says. No more than there are transactions.
+    pub senders: Vec<Address>,
     /// What it carries of a ceremony.
     pub reshare: Option<reshare::Payload>,
 }
 
 impl<K: Dissemination> fmt::Debug for Block<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { header, transactions, reshare } = self;
+        let Self { header, transactions, senders, reshare } = self;
         let mut fields = f.debug_struct("Block");
-        fields.field("header", header).field("transactions", transactions);
+        fields.field("header", header).field("transactions", transactions).field("senders", senders);
         fields.field("carries_reshare", &reshare.is_some()).finish()
     }
 }
 
-/// Bytes of an encoded list of transactions.
-pub fn body_size(transactions: &[Bytes]) -> usize {
+/// Bytes of the encoded lists of transactions and claimed senders.
+pub fn body_size(transactions: &[Bytes], senders: &[Address]) -> usize {
     let each = |transaction: &Bytes| transaction.len().encode_size() + transaction.len();
-    transactions.len().encode_size() + transactions.iter().map(each).sum::<usize>()
+    let transactions = transactions.len().encode_size() + transactions.iter().map(each).sum::<usize>();
+    transactions + senders.len().encode_size() + senders.len() * SENDER_BYTES
 }
 
 /// Begins what is hashed of a body with a payload. No list begins so: its length would have more bits than there are.
 const WITH_PAYLOAD: [u8; 16] = [0xff; 16];
 
-/// BLAKE3 of the encoded list; with what the block carries of a ceremony, BLAKE3 of the hashes of both, so that either can be shown
-/// without the other.
-pub fn body_digest(transactions: &[Bytes], reshare: Option<&reshare::Payload>) -> Digest {
-    let mut encoded = Vec::with_capacity(body_size(transactions));
-    write_body(transactions, &mut encoded);
-    let list = Blake3::hash(&[&encoded]);
-    let Some(reshare) = reshare else { return list };
+/// BLAKE3 of the encoded lists; with what the block carries of a ceremony, BLAKE3 of the hashes of lists and payload, so that either
+/// can be shown without the other.
+pub fn body_digest(transactions: &[Bytes], senders: &[Address], reshare: Option<&reshare::Payload>) -> Digest {
+    let mut encoded = Vec::with_capacity(body_size(transactions, senders));
+    write_body(transactions, senders, &mut encoded);
+    let lists = Blake3::hash(&[&encoded]);
+    let Some(reshare) = reshare else { return lists };
     let payload = Blake3::hash(&[&reshare.encode()]);
-    Blake3::hash(&[&WITH_PAYLOAD, list.as_ref(), payload.as_ref()])
+    Blake3::hash(&[&WITH_PAYLOAD, lists.as_ref(), payload.as_ref()])
 }
 
 fn read_reshare(buf: &mut impl Buf) -> Result<Option<reshare::Payload>, Error> {
     bool::read(buf)?.then(|| reshare::read_payload(buf)).transpose()
 }
 
-fn write_body(transactions: &[Bytes], buf: &mut impl BufMut) {
+fn write_body(transactions: &[Bytes], senders: &[Address], buf: &mut impl BufMut) {
     transactions.len().write(buf);
     for transaction in transactions {
         transaction.len().write(buf);
         buf.put_slice(transaction);
     }
+    senders.len().write(buf);
+    for sender in senders {
+        buf.put_slice(sender.as_slice());
+    }
 }
 
-fn read_body(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Vec<Bytes>, Error> {
+fn read_transactions(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Vec<Bytes>, Error> {
     let count = usize::read_cfg(buf, &(..=limits.transactions()).into())?;
     let mut left = limits.bytes.saturating_sub(count.encode_size());
     let mut transactions = Vec::with_capacity(count.min(buf.remaining()));
@@ -269,6 +288,14 @@ fn read_body(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Vec<Bytes>, Erro
         transactions.push(Bytes(buf.copy_to_bytes(length)));
     }
     Ok(transactions)
+}
+
+fn read_senders(buf: &mut impl Buf, transactions: usize) -> Result<Vec<Address>, Error> {
+    let count = usize::read_cfg(buf, &(..=transactions).into())?;
+    if buf.remaining() < count * SENDER_BYTES {
+        return Err(Error::EndOfBuffer);
+    }
+    (0..count).map(|_| Ok(Address::from(<[u8; SENDER_BYTES]>::read(buf)?))).collect()
 }
 
 impl<K: Dissemination> Block<K> {
@@ -291,26 +318,26 @@ impl<K: Dissemination> Block<K> {
             timestamp_ms: 0,
             beneficiary: Address::ZERO,
             execution: genesis,
-            body: body_digest(&[], reshare.as_ref()),
+            body: body_digest(&[], &[], reshare.as_ref()),
             vote: None,
             tally: Tally::default(),
             next: Some(committee),
         };
-        Ok(Self { header, transactions: Vec::new(), reshare })
+        Ok(Self { header, transactions: Vec::new(), senders: Vec::new(), reshare })
     }
 }
 
 impl<K: Dissemination> Write for Block<K> {
     fn write(&self, buf: &mut impl BufMut) {
         self.header.write(buf);
-        write_body(&self.transactions, buf);
+        write_body(&self.transactions, &self.senders, buf);
         self.reshare.write(buf);
     }
 }
 
 impl<K: Dissemination> EncodeSize for Block<K> {
     fn encode_size(&self) -> usize {
-        self.header.encode_size() + body_size(&self.transactions) + self.reshare.encode_size()
+        self.header.encode_size() + body_size(&self.transactions, &self.senders) + self.reshare.encode_size()
     }
 }
 
@@ -319,12 +346,13 @@ impl<K: Dissemination> Read for Block<K> {
 
     fn read_cfg(buf: &mut impl Buf, limits: &BodyLimits) -> Result<Self, Error> {
         let header = Header::read(buf)?;
-        let transactions = read_body(buf, limits)?;
+        let transactions = read_transactions(buf, limits)?;
+        let senders = read_senders(buf, transactions.len())?;
         let reshare = read_reshare(buf)?;
-        if body_digest(&transactions, reshare.as_ref()) != header.body {
+        if body_digest(&transactions, &senders, reshare.as_ref()) != header.body {
             return Err(Error::Invalid("Block", "body is not the one the header names"));
         }
-        Ok(Self { header, transactions, reshare })
+        Ok(Self { header, transactions, senders, reshare })
     }
 }
 
@@ -358,7 +386,7 @@ impl<K: Dissemination> CertifiableBlock for Block<K> {
 
 impl<K: Dissemination> BoundedBlock for Block<K> {
     fn max_encode_size(limits: &BodyLimits) -> usize {
-        Header::<K>::MAX_SIZE + limits.bytes + 1 + reshare::max_payload_size()
+        Header::<K>::MAX_SIZE + limits.body() + 1 + reshare::max_payload_size()
     }
 }
 

@@ -60,6 +60,7 @@ use rand_core::CryptoRng;
 use braid_types::ordered::{Dissemination as Chosen, GENESIS_DIGEST};
 
 use crate::{
+    allowance::Allowance,
     anchor,
     application::{Application, Pace, Shared},
     block::{Block, Coded, Coding, Digest, Dissemination, GENESIS_CODING, Whole},
@@ -332,6 +333,7 @@ impl Parts {
             faults: self.faults.clone(),
             board: self.board.clone(),
             pace: settings.pace.clone(),
+            allowance: Allowance::new(settings.pace.block_interval),
             vote: settings.vote.clone(),
         })
     }

@@ -27,6 +27,7 @@
 //! node.wait().await;                             // the reason, once it cannot go on
 //! ```
 
+mod allowance;
 mod anchor;
 mod application;
 pub mod block;

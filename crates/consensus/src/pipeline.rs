@@ -114,8 +114,8 @@ impl Pipeline {
         if let Some(known) = self.recent.lock().get(&key) {
             return Ok(Arc::clone(known));
         }
-        let (ledger, raw) = (Arc::clone(&self.ledger), block.transactions.clone());
-        let checked = self.checker.run(move || ledger.check(&raw)).await.map_err(|_| Refusal::Unavailable)?;
+        let (ledger, raw, claimed) = (Arc::clone(&self.ledger), block.transactions.clone(), block.senders.clone());
+        let checked = self.checker.run(move || ledger.check(&raw, &claimed)).await.map_err(|_| Refusal::Unavailable)?;
         let transactions = checked.map_err(|error| self.refuse(error))?;
         Ok(self.remember(ordered(&block.header, transactions)))
     }

@@ -61,8 +61,8 @@ use crate::{
     sync::{self, Joining, Wanted},
 };
 
-/// Threads for messages, votes and storage. Blocks are checked and executed on threads of the engine's own.
-const RUNTIME_THREADS: usize = 2;
+/// Threads for messages, votes and storage, at most. Blocks are checked and executed on threads of the engine's own.
+const MAX_RUNTIME_THREADS: usize = 2;
 
 /// Threads that verify signatures.
 const CRYPTOGRAPHY_THREADS: NonZeroUsize = NonZeroUsize::MIN;
@@ -103,7 +103,7 @@ pub struct Options {
     pub vote: Option<Vote>,
     /// Blocks from a snapshot that is taken for who joins to the next; zero: none are taken.
     pub snapshot_interval: u64,
-    /// Takes transactions that a peer's clients gave to it, as EIP-2718 encodes them; must not block for long.
+    /// Takes transactions that a peer's clients gave to it, as that peer's node wrote them; must not block for long.
     pub on_forwarded: Arc<dyn Fn(Vec<Forwarded>) + Send + Sync>,
     /// Hears of final blocks as they become durable; of the newest only, if they come quickly.
     pub on_final: Arc<dyn Fn(Final) + Send + Sync>,
@@ -118,7 +118,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// A signed transaction, as EIP-2718 encodes it.
+/// A signed transaction, in whatever form nodes forward them to each other; consensus does not look inside.
 pub type Forwarded = bytes::Bytes;
 
 /// Failed to start a node.
@@ -365,11 +365,17 @@ struct Life {
     shared: Arc<Shared>,
 }
 
+/// Half as many threads as there are cores: where there are two, a second thread would do little but wake the first.
+fn runtime_threads() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    (cores / 2).clamp(1, MAX_RUNTIME_THREADS)
+}
+
 /// The node's thread: the runtime, until somebody stops it or it cannot go on.
 fn live(life: Life, stopped: oneshot::Receiver<()>) {
     let shared = Arc::clone(&life.shared);
     let config = Config::new()
-        .with_worker_threads(RUNTIME_THREADS)
+        .with_worker_threads(runtime_threads())
         .with_storage_directory(&life.options.directory)
         .with_tcp_nodelay(Some(true))
         .with_connect_timeout(network::CONNECT_TIMEOUT)

@@ -17,5 +17,5 @@ mod testing;
 pub use check::sidecar_for_fork;
 pub use config::{PoolConfig, PoolRules};
 pub use ordered::Ordered;
-pub use pool::{Inserted, Pool, PoolContent, PoolStatus};
+pub use pool::{Inserted, Pool, PoolContent, PoolStatus, Room};
 pub use rejection::Rejection;

@@ -67,12 +67,16 @@ mod tests {
     use super::*;
     use crate::{
         config::{PoolConfig, PoolRules},
-        pool::Pool,
+        pool::{Pool, Room},
         testing::{account, blob_transaction, rules, sender, sent, transfer},
     };
 
     const RICH: u64 = u64::MAX;
     const COST: u64 = 21_000 * 9;
+
+    fn room(gas: u64) -> Room {
+        Room { gas, size_bytes: usize::MAX, blobs: 0, transactions: usize::MAX }
+    }
 
     fn pool_of(transactions: &[(u8, u64)], balance: u64) -> Pool {
         let mut pool = Pool::new(PoolConfig::default(), rules(Fork::Osaka, 1));
@@ -88,7 +92,7 @@ mod tests {
 
     fn best_after(pool: &Pool, ordered: &[RecoveredTx]) -> Vec<RecoveredTx> {
         let rules = rules(Fork::Osaka, 1);
-        pool.best_after(&Ordered::new(ordered), &rules, rules.gas_limit, usize::MAX)
+        pool.best_after(&Ordered::new(ordered), &rules, room(rules.gas_limit))
     }
 
     fn names(transactions: &[RecoveredTx]) -> Vec<(u8, u64)> {
@@ -123,7 +127,7 @@ mod tests {
     fn bytes_gas_and_blobs_are_limited() {
         let mut pool = pool_of(&[(1, 0), (2, 0), (3, 0)], RICH);
         let limited = |pool: &Pool, gas, size_bytes| {
-            names(&pool.best_after(&Ordered::default(), &rules(Fork::Osaka, 1), gas, size_bytes)).len()
+            names(&pool.best_after(&Ordered::default(), &rules(Fork::Osaka, 1), Room { size_bytes, ..room(gas) })).len()
         };
         let size_bytes = pool.status().size_bytes / 3;
         assert_eq!(limited(&pool, 3 * 21_000, usize::MAX), 3);
@@ -133,6 +137,10 @@ mod tests {
         let blob = sent(sender(4), blob_transaction(0, vec![alloy_primitives::B256::ZERO]));
         pool.insert(blob, None, account(0, RICH)).unwrap();
         assert_eq!(limited(&pool, u64::MAX, usize::MAX), 3);
+        for transactions in 0..3 {
+            let few = Room { transactions, ..room(u64::MAX) };
+            assert_eq!(pool.best_after(&Ordered::default(), &rules(Fork::Osaka, 1), few).len(), transactions);
+        }
     }
 
     #[test]
@@ -140,7 +148,7 @@ mod tests {
         let pool = pool_of(&[(1, 0)], RICH);
         let offered = |base_fee| {
             let rules = rules(Fork::Osaka, base_fee);
-            pool.best_after(&Ordered::default(), &rules, rules.gas_limit, usize::MAX).len()
+            pool.best_after(&Ordered::default(), &rules, room(rules.gas_limit)).len()
         };
         assert_eq!([9, 10].map(offered), [1, 0]);
     }
@@ -164,7 +172,7 @@ mod tests {
             }
             let mut ordered = pool.best(rules.gas_limit);
             ordered.truncate(taken);
-            let ahead = pool.best_after(&Ordered::new(&ordered), &rules, rules.gas_limit, usize::MAX);
+            let ahead = pool.best_after(&Ordered::new(&ordered), &rules, room(rules.gas_limit));
             let accounts: Vec<_> = (1..5).map(sender).map(|from| {
                 let own = ordered.iter().filter(|transaction| transaction.signer() == from);
                 let (count, spent) = own.fold((0, 0), |(count, spent), transaction| {

@@ -158,20 +158,13 @@ impl Pool {
     /// limits add up to `gas_limit` and their blobs to the blob limit.
     pub fn best(&self, gas_limit: u64) -> Vec<RecoveredTx> {
         let blobs = self.rules.blob_params.map_or(0, |params| params.max_blob_count);
-        let room = Room { gas: gas_limit, size_bytes: usize::MAX, blobs };
+        let room = Room { gas: gas_limit, size_bytes: usize::MAX, blobs, transactions: usize::MAX };
         select(&self.rules, room, self.lanes.values().map(Lane::pending))
     }
 
-    /// Transactions that will be executable after the `ordered` ones, in the order of [`Pool::best`] under `rules`, until their gas limits
-    /// add up to `gas_limit` and their EIP-2718 encodings to `size_bytes`. Without blobs.
-    pub fn best_after(
-        &self,
-        ordered: &Ordered,
-        rules: &PoolRules,
-        gas_limit: u64,
-        size_bytes: usize,
-    ) -> Vec<RecoveredTx> {
-        let room = Room { gas: gas_limit, size_bytes, blobs: 0 };
+    /// Transactions that will be executable after the `ordered` ones, in the order of [`Pool::best`] under `rules`, as long as there is
+    /// `room`.
+    pub fn best_after(&self, ordered: &Ordered, rules: &PoolRules, room: Room) -> Vec<RecoveredTx> {
         let lanes = self.lanes.iter().map(|(sender, lane)| {
             let after = ordered.standing(sender, lane.account()).map(|standing| lane.pending_after(standing));
             let now = after.is_none().then(|| lane.pending());
@@ -204,6 +197,11 @@ impl Pool {
     /// Whether the pool holds transactions of `sender`.
     pub fn has_sender(&self, sender: Address) -> bool {
         self.lanes.contains_key(&sender)
+    }
+
+    /// Whether a transaction is here.
+    pub fn contains(&self, hash: B256) -> bool {
+        self.by_hash.contains_key(&hash)
     }
 
     /// A transaction by hash.
@@ -391,11 +389,16 @@ impl Pool {
 }
 
 /// What is left of a block's limits.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    gas: u64,
-    size_bytes: usize,
-    blobs: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// For gas limits.
+    pub gas: u64,
+    /// For EIP-2718 encodings.
+    pub size_bytes: usize,
+    /// For blobs.
+    pub blobs: u64,
+    /// For transactions, by their number.
+    pub transactions: usize,
 }
 
 impl Room {
@@ -405,6 +408,7 @@ impl Room {
             gas: self.gas.checked_sub(entry.gas_limit)?,
             size_bytes: self.size_bytes.checked_sub(entry.size_bytes)?,
             blobs: self.blobs.checked_sub(entry.blobs)?,
+            transactions: self.transactions.checked_sub(1)?,
         })
     }
 }
@@ -421,7 +425,7 @@ where
         heads.extend(lane.peek().filter(|entry| entry.fits(rules)).map(|entry| rank(entry, at)));
     }
     let mut best = Vec::new();
-    while let Some((_, _, at)) = heads.pop() {
+    while let Some((_, _, at)) = heads.pop().filter(|_| room.transactions > 0) {
         let Some(entry) = lanes[at].next() else { continue };
         // One that no longer fits ends its lane: what follows needs its nonce.
         let Some(left) = room.after(entry) else { continue };

@@ -6,10 +6,13 @@
 use std::sync::Arc;
 
 use alloy_consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844, TxEip4844WithSidecar, transaction::Recovered};
-use alloy_eips::{eip2718::Decodable2718, eip7594::BlobTransactionSidecarVariant};
-use alloy_primitives::{B256, U256, hex};
+use alloy_eips::{
+    eip2718::{Decodable2718, Encodable2718 as _},
+    eip7594::BlobTransactionSidecarVariant,
+};
+use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use braid_pool::{Inserted, Pool, PoolConfig, PoolRules, Rejection, sidecar_for_fork};
-use braid_signatures::{AllowedS, batch_size, recover_senders};
+use braid_signatures::{AllowedS, KnownKeys, batch_size, recover_claimed, recover_senders};
 use braid_types::{Fork, RecoveredTx, Transaction, limits};
 use rayon::prelude::*;
 
@@ -57,8 +60,8 @@ impl RpcContext {
         answers
     }
 
-    /// Adds transactions that another node's clients have submitted there, as EIP-2718 encodes them. What is refused is left out: the
-    /// other node has told its clients what it thinks of them.
+    /// Adds transactions that another node's clients have submitted there, each as [`forwarded`] writes it. What is refused is left out:
+    /// the other node has told its clients what it thinks of them.
     pub fn submit_forwarded<T: AsRef<[u8]> + Sync>(&self, transactions: &[T]) {
         let (rules, config) = self.admission();
         let check = |submission: Result<Submission, RpcError>| {
@@ -66,8 +69,22 @@ impl RpcContext {
             Pool::check(&rules, &config, &submission.transaction, submission.sidecar.as_deref())?;
             Ok(submission)
         };
-        let parse = |bytes: &T| parse_bytes(bytes.as_ref());
-        let (_, inserted) = self.insert_all(recover_shares(transactions, parse).map(check).collect());
+        let head = self.head();
+        // What waits here already, or stands in a block of the sender's, needs no recovery.
+        let parse = |message: &T| {
+            let (claimed, bytes) = message.as_ref().split_first_chunk().ok_or_else(|| RpcError::server("too short"))?;
+            let (parsed, claimed) = (parse_bytes(bytes)?, Address::from(*claimed));
+            let (transaction, state) = (parsed.0.nonce(), head.state.account(claimed).unwrap_or_default().nonce);
+            if transaction < state {
+                return Err(Rejection::NonceTooLow { state, transaction }.into());
+            }
+            if self.chain.pool().lock().contains(*parsed.0.tx_hash()) {
+                return Err(Rejection::AlreadyKnown.into());
+            }
+            Ok((parsed, Some(claimed)))
+        };
+        let (_, inserted) =
+            self.insert_all(recover_shares(transactions, parse, self.chain.keys()).map(check).collect());
         self.announce(inserted);
     }
 
@@ -97,7 +114,10 @@ impl RpcContext {
         let prepare = |submission: Result<Submission, RpcError>| self.prepare(submission?, &rules, &config);
         let submissions = match texts {
             [text] => vec![prepare(decode(text))],
-            texts => recover_shares(texts, |text| parse(text)).map(prepare).collect(),
+            texts => {
+                let parse = |text: &&str| Ok((parse(text)?, None));
+                recover_shares(texts, parse, self.chain.keys()).map(prepare).collect()
+            }
         };
         self.submit_all(submissions)
     }
@@ -245,25 +265,43 @@ fn parse_bytes(bytes: &[u8]) -> Result<Parsed, RpcError> {
     }
 }
 
-fn recover(parsed: Parsed) -> Result<Submission, RpcError> {
-    recover_share(vec![Ok(parsed)]).pop().unwrap_or_else(|| Err(no_sender()))
+/// A transaction as a node forwards it: the sender's address, which spares others most of the work to find it, and the transaction as
+/// EIP-2718 encodes it.
+pub fn forwarded(transaction: &RecoveredTx) -> Bytes {
+    let mut bytes = Vec::with_capacity(Address::len_bytes() + transaction.encode_2718_len());
+    bytes.extend_from_slice(transaction.signer().as_slice());
+    transaction.inner().encode_2718(&mut bytes);
+    bytes.into()
 }
+
+fn recover((transaction, sidecar): Parsed) -> Result<Submission, RpcError> {
+    match recover_senders(&[&transaction], AllowedS::Low)[..] {
+        [Ok(sender)] => {
+            Ok(Submission { transaction: Arc::new(Recovered::new_unchecked(transaction, sender)), sidecar })
+        }
+        _ => Err(no_sender()),
+    }
+}
+
+/// With the sender that somebody claims.
+type Claimed = (Parsed, Option<Address>);
 
 /// Parses on all cores and recovers senders together, in shares that stay in order.
 fn recover_shares<T: Sync>(
     items: &[T],
-    parse: impl Fn(&T) -> Result<Parsed, RpcError> + Sync + Send,
+    parse: impl Fn(&T) -> Result<Claimed, RpcError> + Sync + Send,
+    keys: &KnownKeys,
 ) -> impl ParallelIterator<Item = Result<Submission, RpcError>> {
     let share = batch_size(items.len(), rayon::current_num_threads());
-    items.par_chunks(share).flat_map_iter(move |items| recover_share(items.iter().map(&parse).collect()))
+    items.par_chunks(share).flat_map_iter(move |items| recover_share(items.iter().map(&parse).collect(), keys))
 }
 
 /// Gives each transaction its sender. Failures pass through in their place.
-fn recover_share(parsed: Vec<Result<Parsed, RpcError>>) -> Vec<Result<Submission, RpcError>> {
-    let transactions: Vec<&Transaction> = parsed.iter().flatten().map(|(transaction, _)| transaction).collect();
-    let mut senders = recover_senders(&transactions, AllowedS::Low).into_iter();
-    let mut finish = |parsed: Result<Parsed, RpcError>| {
-        let (transaction, sidecar) = parsed?;
+fn recover_share(parsed: Vec<Result<Claimed, RpcError>>, keys: &KnownKeys) -> Vec<Result<Submission, RpcError>> {
+    let claims = parsed.iter().flatten().map(|((transaction, _), claimed)| (transaction, *claimed));
+    let mut senders = recover_claimed(&claims.collect::<Vec<_>>(), AllowedS::Low, keys).into_iter();
+    let mut finish = |parsed: Result<Claimed, RpcError>| {
+        let ((transaction, sidecar), _) = parsed?;
         let Some(Ok(sender)) = senders.next() else { return Err(no_sender()) };
         Ok(Submission { transaction: Arc::new(Recovered::new_unchecked(transaction, sender)), sidecar })
     };

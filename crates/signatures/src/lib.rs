@@ -1,12 +1,14 @@
 //! Recovers the senders of many transactions at once.
 //!
 //! Reading order: [`recover_all`] in `recover` (what goes in and out), `lockstep` (the algorithm), `point` and `generator` (points,
-//! four at once), `field` (the arithmetic below), `scalar` (the arithmetic modulo the order).
+//! four at once), `field` (the arithmetic below), `scalar` (the arithmetic modulo the order). Beside it: `claim` (checking keys that are
+//! given), `known` (where those come from).
 
 mod backend;
 mod claim;
 mod field;
 mod generator;
+mod known;
 mod lockstep;
 mod multi;
 mod point;
@@ -16,5 +18,6 @@ mod senders;
 #[cfg(test)]
 mod tests;
 
+pub use known::{KnownKeys, recover_claimed};
 pub use recover::{PublicKey, RecoveryError, Signed, recover_all, recover_hinted};
 pub use senders::{AllowedS, batch_size, recover_senders};

@@ -6,8 +6,9 @@ use braid_types::Transaction;
 
 use crate::recover::{RecoveryError, Signed, recover_all};
 
-/// Fewest and most transactions that are worth a batch: fewer share too few inversions, more leave other threads without work.
-const BATCH_RANGE: std::ops::RangeInclusive<usize> = 16..=128;
+/// Fewest and most transactions that are worth a batch: fewer share too few inversions, or leave too few claims for a common check; more
+/// leave the caches.
+const BATCH_RANGE: std::ops::RangeInclusive<usize> = 16..=1_024;
 
 /// Which of the two values of s that are valid for a key may stand in a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub fn batch_size(count: usize, threads: usize) -> usize {
     count.div_ceil(threads.max(1)).clamp(*BATCH_RANGE.start(), *BATCH_RANGE.end())
 }
 
-fn signed(transaction: &Transaction) -> Signed {
+pub(crate) fn signed(transaction: &Transaction) -> Signed {
     let signature = transaction.signature();
     Signed {
         hash: transaction.signature_hash(),
@@ -47,7 +48,7 @@ fn signed(transaction: &Transaction) -> Signed {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use alloy_consensus::{SignableTransaction as _, TxEip1559, TxLegacy, transaction::SignerRecoverable as _};
     use alloy_primitives::{B256, Signature, U256, keccak256};
     use secp256k1::{Message, Secp256k1, SecretKey};
@@ -67,7 +68,8 @@ mod tests {
         transaction.into_signed(signature).into()
     }
 
-    fn dynamic(nonce: u64, change: impl Fn(Signature) -> Signature) -> Transaction {
+    /// One of seven accounts' payments.
+    pub(crate) fn payment(nonce: u64, change: impl Fn(Signature) -> Signature) -> Transaction {
         let transaction = TxEip1559 { nonce, ..TxEip1559::default() };
         let signature = change(sign(transaction.signature_hash(), nonce % 7));
         transaction.into_signed(signature).into()
@@ -76,12 +78,12 @@ mod tests {
     #[test]
     fn senders_are_those_recovered_one_by_one() {
         let mut transactions: Vec<Transaction> = (0..50).map(legacy).collect();
-        transactions.extend((0..50).map(|nonce| dynamic(nonce, |signature| signature)));
+        transactions.extend((0..50).map(|nonce| payment(nonce, |signature| signature)));
         let high = |signature: Signature| Signature::new(signature.r(), order() - signature.s(), !signature.v());
-        transactions.extend((0..20).map(|nonce| dynamic(nonce, high)));
+        transactions.extend((0..20).map(|nonce| payment(nonce, high)));
         let wrong = |signature: Signature| Signature::new(signature.r() + U256::from(1), signature.s(), true);
-        transactions.extend((0..20).map(|nonce| dynamic(nonce, wrong)));
-        transactions.push(dynamic(0, |_| Signature::new(U256::ZERO, U256::ZERO, false)));
+        transactions.extend((0..20).map(|nonce| payment(nonce, wrong)));
+        transactions.push(payment(0, |_| Signature::new(U256::ZERO, U256::ZERO, false)));
         let references: Vec<&Transaction> = transactions.iter().collect();
 
         let strict = recover_senders(&references, AllowedS::Low);
@@ -102,7 +104,7 @@ mod tests {
     fn shares_are_neither_tiny_nor_everything() {
         assert_eq!(batch_size(1, 2), 16);
         assert_eq!(batch_size(100, 2), 50);
-        assert_eq!(batch_size(10_000, 2), 128);
+        assert_eq!(batch_size(10_000, 2), 1_024);
         assert_eq!(batch_size(10, 0), 16);
     }
 }

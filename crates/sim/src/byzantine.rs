@@ -329,7 +329,8 @@ fn with_wrong_body(mut block: Block<Whole>, random: &mut Random) -> Block<Whole>
             None => transactions.push(forged(random, CHAIN_ID)),
         },
     }
-    block.header.body = body_digest(transactions, block.reshare.as_ref());
+    block.senders = (0..random.within(0..=transactions.len() as u64)).map(|_| Address::repeat_byte(0x5e)).collect();
+    block.header.body = body_digest(&block.transactions, &block.senders, block.reshare.as_ref());
     block
 }
 

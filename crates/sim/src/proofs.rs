@@ -32,7 +32,7 @@ pub async fn ordered_block(
 }
 
 fn view<K: Dissemination>(bytes: Bytes) -> Option<OrderedView> {
-    let Block { header, transactions, reshare: _ } = Block::<K>::decode_cfg(bytes, &Rules::body_limits()).ok()?;
+    let Block { header, transactions, .. } = Block::<K>::decode_cfg(bytes, &Rules::body_limits()).ok()?;
     Some(OrderedView {
         height: header.height,
         digest: header.digest().0.into(),

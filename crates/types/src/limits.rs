@@ -120,6 +120,9 @@ pub const MAX_KEPT_STATISTICS: usize = 1_024;
 /// stay below what a block may have since Osaka (EIP-7934).
 pub const MAX_ORDERED_BLOCK_SIZE_BYTES: usize = 4 * 1024 * 1024;
 
+/// Accounts whose public keys are kept, to check signatures that are said to be theirs: some 14 MB.
+pub const MAX_KNOWN_KEYS: usize = 131_072;
+
 /// Ordered blocks whose execution is kept before they are final. Beyond it the oldest goes, and is executed again if it
 /// becomes final after all.
 pub const MAX_SPECULATIVE_BLOCKS: usize = 64;

@@ -27,7 +27,13 @@ use std::{
 
 use eyre::{Context, OptionExt, ensure};
 
-use self::{follow::Follower, report::Report, rpc::Client, send::Sending, workload::Workload};
+use self::{
+    follow::{Follower, Receipts},
+    report::{Cpu, Report},
+    rpc::Client,
+    send::Sending,
+    workload::Workload,
+};
 use crate::config::TEST_MNEMONIC;
 
 /// Most transactions of one run: all are signed and kept in memory beforehand, some 700 bytes each.
@@ -64,6 +70,13 @@ pub(crate) struct LoadArgs {
     /// Give up this many seconds after the first transaction is sent
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     timeout: u64,
+    /// Send so many transactions a second, and count latency from when each was due; without it as fast as the node answers
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroUsize>,
+    /// Count a transaction once a block has it, and look at the receipts when the clock has stopped, so that reading them costs the
+    /// node nothing meanwhile
+    #[arg(long)]
+    late_receipts: bool,
     /// Process of the node, to count the CPU time it uses (with its descendants)
     #[arg(long, value_name = "PID")]
     pid: Option<u32>,
@@ -100,14 +113,18 @@ async fn measure(args: &LoadArgs) -> eyre::Result<Report> {
     let cpu_before = args.pid.map(cpu::seconds_used).transpose()?;
 
     let sending = Arc::new(Sending::new(hashes.len(), connections.len(), now()));
-    let follower = Follower::new(client, &hashes, &sending);
-    let senders = send::start(connections, batches, &sending);
-    let seen = follower.run(first_block, timeout).await?;
+    let receipts = if args.late_receipts { Receipts::Late } else { Receipts::AsTheyCome };
+    let mut follower = Follower::new(client, &hashes, &sending, receipts);
+    let own_before = cpu::seconds_used(std::process::id())?;
+    let senders = send::start(connections, batches, &sending, args.rate);
+    follower.run(first_block, timeout).await?;
     let sent = senders.finish(&sending).await?;
 
     let cpu_after = args.pid.map(cpu::seconds_used).transpose()?;
+    let own_cpu = cpu::seconds_used(std::process::id())?.saturating_sub(own_before);
+    let seen = follower.finish().await?;
     let node_cpu = cpu_after.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
-    Ok(Report::new(args, &stage, &sent, &seen, node_cpu))
+    Ok(Report::new(args, &stage, &sent, &seen, Cpu { node: node_cpu, own: own_cpu }))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary may read the clock, and this command is one")]

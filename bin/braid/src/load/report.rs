@@ -34,6 +34,17 @@ pub(super) struct Report {
     /// CPU time of the node from the first send to the last receipt, if `--pid` named it.
     node_cpu_seconds: Option<f64>,
     node_cpu_us_per_transaction: Option<f64>,
+    /// CPU time of the load itself meanwhile.
+    own_cpu_us_per_transaction: f64,
+}
+
+/// CPU time used while the clock ran.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cpu {
+    /// By the node, if it is known.
+    pub(super) node: Option<Duration>,
+    /// By this process.
+    pub(super) own: Duration,
 }
 
 /// Milliseconds from sending a batch to seeing the receipt.
@@ -46,7 +57,7 @@ struct Latency {
 }
 
 impl Report {
-    pub(super) fn new(args: &LoadArgs, stage: &Stage, sent: &Sent, seen: &Seen, node_cpu: Option<Duration>) -> Self {
+    pub(super) fn new(args: &LoadArgs, stage: &Stage, sent: &Sent, seen: &Seen, cpu: Cpu) -> Self {
         let settled = seen.included + seen.failed;
         Self {
             workload: args.workload,
@@ -69,8 +80,10 @@ impl Report {
             admission_tps: rate(sent.accepted, sent.duration),
             latency_ms: Latency::of(&seen.latencies),
             bytes_sent: sent.bytes,
-            node_cpu_seconds: node_cpu.map(|cpu| cpu.as_secs_f64()),
-            node_cpu_us_per_transaction: node_cpu
+            node_cpu_seconds: cpu.node.map(|cpu| cpu.as_secs_f64()),
+            own_cpu_us_per_transaction: cpu.own.as_secs_f64() * 1e6 / settled.max(1) as f64,
+            node_cpu_us_per_transaction: cpu
+                .node
                 .filter(|_| settled > 0)
                 .map(|cpu| cpu.as_secs_f64() * 1e6 / settled as f64),
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -72,8 +73,9 @@ impl Sending {
         is_over.then(|| self.sent.lock().accepted)
     }
 
-    fn mark_sent(&self, batch: &Batch) {
-        let now = u64::try_from(self.elapsed().as_micros()).unwrap_or(u64::MAX);
+    /// Notes that a batch goes out, which was due at a time after the start.
+    fn mark_sent(&self, batch: &Batch, due: Duration) {
+        let now = u64::try_from(due.as_micros()).unwrap_or(u64::MAX);
         for &transaction in &batch.transactions {
             self.sent_at_us[transaction].store(now, Ordering::Relaxed);
         }
@@ -128,13 +130,20 @@ fn kind(reason: &str) -> String {
 #[derive(Debug)]
 pub(super) struct Senders(JoinSet<eyre::Result<()>>);
 
-/// Starts sending.
-pub(super) fn start(connections: Vec<Client>, batches: Vec<Vec<Batch>>, sending: &Arc<Sending>) -> Senders {
+/// Starts sending, at a `rate` of transactions a second if there is one.
+pub(super) fn start(
+    connections: Vec<Client>,
+    batches: Vec<Vec<Batch>>,
+    sending: &Arc<Sending>,
+    rate: Option<NonZeroUsize>,
+) -> Senders {
     let mut tasks = JoinSet::new();
-    for (client, batches) in connections.into_iter().zip(batches) {
+    let count = connections.len();
+    for (at, (client, batches)) in connections.into_iter().zip(batches).enumerate() {
         let sending = Arc::clone(sending);
+        let pace = rate.map(|rate| Pace { rate, connection: at, connections: count });
         tasks.spawn(async move {
-            let outcome = send_all(&client, batches, &sending).await;
+            let outcome = send_all(&client, batches, &sending, pace).await;
             sending.connections_left.fetch_sub(1, Ordering::Release);
             outcome
         });
@@ -170,9 +179,30 @@ enum BatchAnswer {
     All { error: CallError },
 }
 
-async fn send_all(client: &Client, batches: Vec<Batch>, sending: &Sending) -> eyre::Result<()> {
+/// When a connection's batches are due: the connections take turns.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Transactions a second, over all connections.
+    rate: NonZeroUsize,
+    connection: usize,
+    connections: usize,
+}
+
+impl Pace {
+    /// When a batch is due after the start, of which as many transactions as `before` went out over this connection.
+    fn due(&self, before: usize, batch: usize) -> Duration {
+        let transactions = before * self.connections + self.connection * batch;
+        Duration::from_micros(transactions as u64 * 1_000_000 / self.rate.get() as u64)
+    }
+}
+
+async fn send_all(client: &Client, batches: Vec<Batch>, sending: &Sending, pace: Option<Pace>) -> eyre::Result<()> {
+    let mut before = 0;
     for mut batch in batches {
-        sending.mark_sent(&batch);
+        let due = pace.map_or_else(|| sending.elapsed(), |pace| pace.due(before, batch.transactions.len()));
+        tokio::time::sleep(due.saturating_sub(sending.elapsed())).await;
+        before += batch.transactions.len();
+        sending.mark_sent(&batch, due);
         let answer = client.post(std::mem::take(&mut batch.body)).await?;
         let answer = answer.bytes().await.wrap_err("failed to read the answer to a batch")?;
         let answer = serde_json::from_slice(&answer).wrap_err("failed to understand the answer to a batch")?;
@@ -187,6 +217,13 @@ mod tests {
 
     fn sending() -> Sending {
         Sending::new(4, 1, super::super::now())
+    }
+
+    #[test]
+    fn connections_take_turns() {
+        let pace = |connection| Pace { rate: NonZeroUsize::new(1_000).unwrap(), connection, connections: 4 };
+        let due = |connection, before| pace(connection).due(before, 100).as_millis();
+        assert_eq!([due(0, 0), due(1, 0), due(3, 0), due(0, 100), due(1, 100)], [0, 100, 300, 400, 500]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Transactions that other nodes forward, on their way to the pool.
+//! Transactions that other nodes forward, with their senders' addresses, on their way to the pool.
 //!
 //! They come in through consensus and are admitted by the server's rules, so the way is open only from when the server is made until
 //! the node stops. What comes before or after is dropped: its sender keeps it.

@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy_consensus::Typed2718;
-use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{B256, U64};
 use braid_chain::Chain;
 use braid_consensus::{
     keys,
     process::{self, Process},
 };
-use braid_rpc::consensus::{Certificate, Consensus, Execution, Member, Peer, Status};
+use braid_rpc::{
+    consensus::{Certificate, Consensus, Execution, Member, Peer, Status},
+    submit::forwarded,
+};
 use braid_types::{
     ConsensusConfig, Height, RecoveredTx,
     ordered::{CertificateScheme, Dissemination},
@@ -198,7 +200,7 @@ impl Consensus for Network {
     }
 
     fn on_transactions(&self, transactions: &[RecoveredTx]) {
-        self.process.forward(transactions.iter().filter(|tx| !tx.is_eip4844()).map(|tx| tx.encoded_2718().into()));
+        self.process.forward(transactions.iter().filter(|tx| !tx.is_eip4844()).map(|tx| forwarded(tx).0));
     }
 }
 

@@ -7,9 +7,9 @@ use std::{collections::HashSet, sync::Arc};
 
 use alloy_consensus::{Transaction as _, transaction::Recovered};
 use alloy_eips::eip2718::Decodable2718;
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use braid_pool::{Pool, PoolConfig, PoolRules};
-use braid_signatures::{AllowedS, batch_size, recover_senders};
+use braid_signatures::{AllowedS, KnownKeys, batch_size, recover_claimed};
 use braid_types::{RecoveredTx, Transaction, block::impersonation_signature, limits::MAX_ORDERED_BLOCK_SIZE_BYTES};
 use rayon::prelude::*;
 
@@ -20,18 +20,25 @@ use crate::chain::Chain;
 const BLOB_TYPE: u8 = 3;
 
 /// See [`super::Ledger::check`].
-pub(super) fn check(chain: &Chain, raw: &[Bytes]) -> Result<Vec<RecoveredTx>, LedgerError> {
+pub(super) fn check(chain: &Chain, raw: &[Bytes], claimed: &[Address]) -> Result<Vec<RecoveredTx>, LedgerError> {
     check_size(raw)?;
     let known = pooled(chain, raw);
+    let new: Vec<New<'_>> = (0..)
+        .zip(raw)
+        .zip(&known)
+        .filter(|(_, known)| known.is_none())
+        .map(|((index, bytes), _)| New { index, bytes, claimed: claimed.get(index).copied() })
+        .collect();
     let rules = rules(chain);
-    let share = batch_size(raw.len(), rayon::current_num_threads());
-    let shares = raw.par_chunks(share).zip(known.par_chunks(share)).enumerate();
-    let transactions: Vec<RecoveredTx> = shares
-        .map(|(index, (raw, known))| decode_all(index * share, raw, known))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .flatten()
-        .collect::<Result<_, _>>()?;
+    let share = batch_size(new.len(), rayon::current_num_threads());
+    let decoded: Vec<_> = new.par_chunks(share).flat_map_iter(|share| decode_all(share, chain.keys())).collect();
+    let mut decoded = decoded.into_iter();
+    let missing = |index| LedgerError::Signature { index };
+    let either = |(index, known): (usize, Option<RecoveredTx>)| match known {
+        Some(known) => Ok(known),
+        None => decoded.next().ok_or_else(|| missing(index))?,
+    };
+    let transactions: Vec<RecoveredTx> = known.into_iter().enumerate().map(either).collect::<Result<_, _>>()?;
     for (index, transaction) in transactions.iter().enumerate() {
         check_one(&rules, index, transaction)?;
     }
@@ -63,22 +70,26 @@ fn pooled(chain: &Chain, raw: &[Bytes]) -> Vec<Option<RecoveredTx>> {
     hashes.into_iter().map(|hash| pool.get(hash).filter(is_signed)).collect()
 }
 
-/// Decodes those transactions that are not known, the first of which stands at `first`, and recovers their senders together.
-fn decode_all(first: usize, raw: &[Bytes], known: &[Option<RecoveredTx>]) -> Vec<Result<RecoveredTx, LedgerError>> {
-    let new = raw.iter().zip(known).enumerate().filter(|(_, (_, known))| known.is_none());
-    let decoded: Vec<Result<Transaction, LedgerError>> =
-        new.map(|(index, (bytes, _))| decode(first + index, bytes)).collect();
-    let mut senders = recover_senders(&decoded.iter().flatten().collect::<Vec<_>>(), AllowedS::Low).into_iter();
-    let mut decoded = decoded.into_iter();
-    let mut next = |index| {
-        let missing = LedgerError::Signature { index };
-        let Some(transaction) = decoded.next() else { return Err(missing) };
-        let transaction = transaction?;
-        let Some(Ok(sender)) = senders.next() else { return Err(missing) };
+/// A transaction whose sender is not known.
+#[derive(Clone, Copy)]
+struct New<'a> {
+    index: usize,
+    bytes: &'a [u8],
+    claimed: Option<Address>,
+}
+
+/// Decodes transactions and recovers their senders together.
+fn decode_all(new: &[New<'_>], keys: &KnownKeys) -> Vec<Result<RecoveredTx, LedgerError>> {
+    let decoded: Vec<Result<Transaction, LedgerError>> = new.iter().map(|new| decode(new.index, new.bytes)).collect();
+    let claimed: Vec<_> =
+        decoded.iter().zip(new).filter_map(|(decoded, new)| Some((decoded.as_ref().ok()?, new.claimed))).collect();
+    let mut senders = recover_claimed(&claimed, AllowedS::Low, keys).into_iter();
+    let mut finish = |(decoded, new): (Result<Transaction, LedgerError>, &New<'_>)| {
+        let transaction = decoded?;
+        let Some(Ok(sender)) = senders.next() else { return Err(LedgerError::Signature { index: new.index }) };
         Ok(Arc::new(Recovered::new_unchecked(transaction, sender)))
     };
-    let known = known.iter().enumerate();
-    known.map(|(index, known)| known.clone().map_or_else(|| next(first + index), Ok)).collect()
+    decoded.into_iter().zip(new).map(&mut finish).collect()
 }
 
 fn decode(index: usize, bytes: &[u8]) -> Result<Transaction, LedgerError> {

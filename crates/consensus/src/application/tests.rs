@@ -86,12 +86,12 @@ fn child(shared: &Shared, parent: &Block<Whole>, view: u64, execution: braid_typ
         (above, digest),
         above.timestamp_ms + view,
         execution,
-        body_digest(&[], None),
+        body_digest(&[], &[], None),
         None,
         &shared.rules,
         &members,
     );
-    Block { header: header.unwrap(), transactions: Vec::new(), reshare: None }
+    Block { header: header.unwrap(), transactions: Vec::new(), senders: Vec::new(), reshare: None }
 }
 
 fn digested(block: &Block<Whole>) -> Digested<Block<Whole>> {

@@ -53,11 +53,12 @@ fn block<K: Sample>() -> impl Strategy<Value = Block<K>> {
     let place = (any::<(u32, u32, u32)>(), 0_u64..16, any::<[u8; 32]>());
     let fields = (any::<[u8; 32]>(), any::<u64>(), any::<u64>(), any::<[u8; 20]>(), any::<(u64, [u8; 32])>());
     let election = (option::of(change()), tally(), option::of(committee()));
-    let body = vec(vec(any::<u8>(), 1..200), 0..20);
-    (place, fields, election, body).prop_map(|(place, fields, (vote, tally, next), body)| {
+    let body = (vec(vec(any::<u8>(), 1..200), 0..20), vec(any::<[u8; 20]>(), 0..20));
+    (place, fields, election, body).prop_map(|(place, fields, (vote, tally, next), (body, senders))| {
         let ((epoch, view, parent_view), leader, commitment) = place;
         let (parent, height, timestamp_ms, beneficiary, (executed, hash)) = fields;
         let transactions: Vec<Bytes> = body.into_iter().map(Bytes::from).collect();
+        let senders: Vec<Address> = senders.into_iter().take(transactions.len()).map(Address::from).collect();
         let round = Round::new(
             commonware_consensus::types::Epoch::new(epoch.into()),
             View::new(u64::from(view) + u64::from(parent_view)),
@@ -70,12 +71,12 @@ fn block<K: Sample>() -> impl Strategy<Value = Block<K>> {
             timestamp_ms,
             beneficiary: beneficiary.into(),
             execution: BlockRef { height: executed, hash: hash.into() },
-            body: body_digest(&transactions, None),
+            body: body_digest(&transactions, &senders, None),
             vote,
             tally,
             next,
         };
-        Block { header, transactions, reshare: None }
+        Block { header, transactions, senders, reshare: None }
     })
 }
 
@@ -124,6 +125,14 @@ proptest! {
         let mut other = block;
         other.transactions.push(extra.into());
         prop_assert!(Block::<Whole>::decode_cfg(other.encode(), &Rules::body_limits()).is_err());
+        other.transactions.pop();
+        prop_assert!(Block::<Whole>::decode_cfg(other.encode(), &Rules::body_limits()).is_ok());
+        match other.senders.pop() {
+            Some(_) => {}
+            None if other.transactions.is_empty() => return Ok(()),
+            None => other.senders.push(Address::ZERO),
+        }
+        prop_assert!(Block::<Whole>::decode_cfg(other.encode(), &Rules::body_limits()).is_err());
     }
 }
 
@@ -135,6 +144,7 @@ fn sample() -> Block<Whole> {
     };
     let committee = Committee::new((0..4).map(validator).collect()).unwrap();
     let transactions = vec![Bytes::from_static(&[1; 100]), Bytes::from_static(&[2; 300])];
+    let senders = vec![Address::repeat_byte(3)];
     let vote = Change::Add(validator(9));
     let round = Round::new(commonware_consensus::types::Epoch::new(2), View::new(300));
     let header = Header {
@@ -144,12 +154,12 @@ fn sample() -> Block<Whole> {
         timestamp_ms: 1_750_000_000_123,
         beneficiary: Address::repeat_byte(1),
         execution: BlockRef { height: 296, hash: B256::repeat_byte(9) },
-        body: body_digest(&transactions, None),
+        body: body_digest(&transactions, &senders, None),
         tally: Tally::default().with(Some(&Change::Remove(key(3)))).with(Some(&vote)),
         vote: Some(vote),
         next: Some(committee),
     };
-    Block { header, transactions, reshare: None }
+    Block { header, transactions, senders, reshare: None }
 }
 
 /// Whoever changes these changes what every node of every chain reads and signs.
@@ -168,8 +178,8 @@ fn limits_on_bodies_hold() {
     let limits = BodyLimits { bytes: 400, transaction_bytes: 300 };
     let refused = |transactions: Vec<Bytes>| {
         let mut block = sample();
-        block.header.body = body_digest(&transactions, None);
-        block.transactions = transactions;
+        block.header.body = body_digest(&transactions, &[], None);
+        (block.transactions, block.senders) = (transactions, Vec::new());
         Block::<Whole>::decode_cfg(block.encode(), &limits).is_err()
     };
     assert!(!refused(vec![vec![1; 300].into(), vec![1; 90].into()]));
@@ -177,4 +187,8 @@ fn limits_on_bodies_hold() {
     assert!(refused(vec![vec![1; 300].into(), vec![1; 100].into()]));
     assert!(refused(vec![Bytes::new()]));
     assert!(refused(vec![vec![1].into(); 7]));
+    let mut crowded = sample();
+    crowded.senders = vec![Address::ZERO; crowded.transactions.len() + 1];
+    crowded.header.body = body_digest(&crowded.transactions, &crowded.senders, None);
+    assert!(Block::<Whole>::decode_cfg(crowded.encode(), &Rules::body_limits()).is_err());
 }

@@ -51,7 +51,7 @@ fn child(parent: &Header<Whole>, vote: Option<Change>) -> Header<Whole> {
     let context = Context { round, leader, parent: (View::new(parent.height), digest) };
     let height = (parent.height + 1).saturating_sub(rules.execution_lag);
     let execution = BlockRef { height, hash: B256::repeat_byte(2) };
-    let body = body_digest(&[], None);
+    let body = body_digest(&[], &[], None);
     build_header(context, (parent, digest), 1_000, execution, body, vote, &rules, &members(&rules)).unwrap()
 }
 

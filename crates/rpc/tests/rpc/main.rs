@@ -8,6 +8,7 @@ mod calls;
 mod dev_methods;
 mod executions;
 mod fees;
+mod forwarded;
 mod kit;
 mod logs;
 mod reads;

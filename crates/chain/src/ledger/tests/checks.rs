@@ -13,7 +13,7 @@ fn raw(transaction: &RecoveredTx) -> Bytes {
 }
 
 fn refused(ledger: &Ledger, body: &[Bytes]) -> String {
-    let error = ledger.check(body).unwrap_err();
+    let error = ledger.check(body, &[]).unwrap_err();
     assert_eq!(error.kind(), FaultKind::Rejection, "{error}");
     error.to_string()
 }
@@ -32,8 +32,8 @@ fn a_good_body_keeps_its_order_and_names_its_senders() {
     let (_directory, ledger) = ledger();
     let transactions: Vec<_> = (0..40).map(|at| transfer(5 - (at % 5), u64::from(at), 1)).collect();
     let raws: Vec<_> = transactions.iter().map(raw).collect();
-    assert_eq!(ledger.check(&raws).unwrap(), transactions);
-    assert_eq!(ledger.check(&[]).unwrap(), []);
+    assert_eq!(ledger.check(&raws, &[]).unwrap(), transactions);
+    assert_eq!(ledger.check(&[], &[]).unwrap(), []);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn senders_of_pooled_transactions_are_not_recovered_again() {
     let (_directory, ledger) = ledger();
     let pooled = transfer(1, 0, 1);
     insert(ledger.chain(), Arc::clone(&pooled));
-    let checked = ledger.check(&[raw(&pooled), raw(&transfer(2, 0, 1))]).unwrap();
+    let checked = ledger.check(&[raw(&pooled), raw(&transfer(2, 0, 1))], &[]).unwrap();
     assert!(Arc::ptr_eq(&checked[0], &pooled));
 }
 
@@ -75,6 +75,26 @@ fn the_first_of_several_faults_is_named_whatever_the_threads_do() {
 }
 
 #[test]
+fn claims_about_senders_decide_nothing() {
+    let transactions: Vec<_> = (0..250).map(|at| transfer(5 - (at % 5), u64::from(at), 1)).collect();
+    let raws: Vec<_> = transactions.iter().map(raw).collect();
+    let truth: Vec<Address> = transactions.iter().map(|transaction| transaction.signer()).collect();
+    let rotated: Vec<Address> = truth.iter().cycle().skip(1).take(250).copied().collect();
+    let strange = vec![Address::repeat_byte(9); 400];
+    for claimed in [&truth[..], &rotated, &strange, &truth[..100]] {
+        let (_directory, ledger) = ledger();
+        // The second time the keys are known.
+        for round in 0..2 {
+            assert_eq!(ledger.check(&raws, claimed).unwrap(), transactions, "round {round}");
+        }
+        let mut forged = raws.clone();
+        forged[7] = forged[8].clone();
+        let error = ledger.check(&forged, claimed).unwrap_err();
+        assert!(matches!(error, LedgerError::Duplicate { .. }), "{error}");
+    }
+}
+
+#[test]
 fn rules_of_the_chain_are_kept() {
     let (_directory, ledger) = ledger();
     let base = TxEip1559 { chain_id: CHAIN_ID, gas_limit: 21_000, to: TxKind::Call(RECIPIENT), ..TxEip1559::default() };
@@ -90,7 +110,7 @@ fn rules_of_the_chain_are_kept() {
     let sentence = "transaction 0 is a blob transaction, which ordered blocks cannot hold";
     assert_eq!(refused(&ledger, &[signed(blob, 1)]), sentence);
     let unprotected = TxLegacy { gas_limit: 21_000, to: TxKind::Call(RECIPIENT), ..TxLegacy::default() };
-    assert_eq!(ledger.check(&[signed(unprotected, 1)]).unwrap().len(), 1, "as everywhere on Ethereum");
+    assert_eq!(ledger.check(&[signed(unprotected, 1)], &[]).unwrap().len(), 1, "as everywhere on Ethereum");
 }
 
 #[test]
@@ -100,7 +120,7 @@ fn duplicates_and_too_much_together_are_refused() {
     let sentence = format!("transaction {} is there twice", one.tx_hash());
     assert_eq!(refused(&ledger, &[raw(&one), raw(&transfer(2, 0, 1)), raw(&one)]), sentence);
     let half = |from| raw(&transfer_with_gas(from, 0, 1, GAS_LIMIT / 2));
-    assert_eq!(ledger.check(&[half(1), half(2)]).unwrap().len(), 2);
+    assert_eq!(ledger.check(&[half(1), half(2)], &[]).unwrap().len(), 2);
     let sentence = format!("gas limits of the transactions add up to more than the block's, {GAS_LIMIT}");
     assert_eq!(refused(&ledger, &[half(1), half(2), raw(&one)]), sentence);
     let large = Bytes::from(vec![2; MAX_ORDERED_BLOCK_SIZE_BYTES]);
@@ -119,7 +139,7 @@ fn an_impersonated_transaction_in_the_pool_is_not_taken_for_signed() {
     let transaction = Transaction::from(TxEip1559 { to: TxKind::Call(RECIPIENT), ..unsigned }.into_signed(signature));
     let impersonated = Arc::new(Recovered::new_unchecked(transaction, from));
     insert(ledger.chain(), Arc::clone(&impersonated));
-    match ledger.check(&[raw(&impersonated)]) {
+    match ledger.check(&[raw(&impersonated)], &[]) {
         Err(LedgerError::Signature { index: 0 }) => {}
         Ok(recovered) => assert_ne!(recovered[0].signer(), from, "what others would recover"),
         Err(error) => panic!("{error}"),
@@ -140,7 +160,7 @@ proptest! {
     fn any_bytes_get_an_answer(body in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6)) {
         let (_directory, ledger) = shared();
         let body: Vec<Bytes> = body.into_iter().map(Bytes::from).collect();
-        if let Ok(transactions) = ledger.check(&body) {
+        if let Ok(transactions) = ledger.check(&body, &[]) {
             prop_assert_eq!(transactions.len(), body.len());
         }
     }
@@ -152,7 +172,7 @@ proptest! {
         let mut bytes = raw(&original).to_vec();
         let bit = bit.index(bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
-        if let Ok(transactions) = ledger.check(&[bytes.into()]) {
+        if let Ok(transactions) = ledger.check(&[bytes.into()], &[]) {
             prop_assert_ne!(transactions[0].signer(), original.signer());
         }
     }

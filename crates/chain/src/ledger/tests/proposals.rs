@@ -44,9 +44,10 @@ fn proposals_pass_their_own_check() {
     let proposed = propose(&ledger, &[]);
     assert_eq!(proposed.len(), 30, "the block's gas limit is the bound");
     let raw: Vec<Bytes> = proposed.iter().map(|transaction| transaction.inner().encoded_2718().into()).collect();
-    assert_eq!(ledger.check(&raw).unwrap(), proposed);
+    assert_eq!(ledger.check(&raw, &[]).unwrap(), proposed);
     let size_bytes = raw.iter().take(3).map(|bytes| bytes.len()).sum();
     assert_eq!(ledger.propose(&[], ProposalLimits { size_bytes, ..ProposalLimits::default() }).len(), 3);
+    assert_eq!(ledger.propose(&[], ProposalLimits { transactions: 2, ..ProposalLimits::default() }).len(), 2);
 }
 
 #[test]

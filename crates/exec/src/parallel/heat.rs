@@ -17,8 +17,6 @@ use crate::{contention::ContentionTally, symbolic::TrackedSlot};
 
 /// Unforeseen conflicts at a serial slot after which all calls of a function that touches it are taken to do so.
 const MANY_CONFLICTS: u64 = 4;
-/// Of the transactions of chains, one in so many is asked for slots that its chain does not foresee.
-const CHECKED_OF_CHAIN: u32 = 8;
 /// Slots of one transaction that are looked at.
 const MAX_SUSPECTS: usize = 16;
 
@@ -108,7 +106,7 @@ impl HeatMap {
         address: Address,
         slots: impl Iterator<Item = &'s U256>,
     ) {
-        if !self.has_serial || (self.chains.has(index) && !index.is_multiple_of(CHECKED_OF_CHAIN)) {
+        if !self.has_serial {
             return;
         }
         for &slot in slots {

@@ -85,8 +85,6 @@ pub(crate) struct Worker<'a, S: DatabaseRef> {
     /// Hashes of what was published and not announced yet.
     pub(crate) hashes: Vec<u32>,
     pub(crate) tracker: Tracker,
-    /// Gas and gas limit of the transactions of a run.
-    used: Vec<(u64, u64)>,
     hot: HotSlots,
     /// How much of the list of hot slots is known.
     known_heat: usize,
@@ -136,14 +134,10 @@ pub(crate) fn work<S: DatabaseRef + Sync>(shared: &Shared<'_, S>) -> Owners {
         }
         match schedule.speculate() {
             Some(run) => {
-                if schedule.is_all_handed_out() {
-                    shared.wake.notify_all();
-                }
                 drop(schedule);
                 worker.speculate(shared, &run);
             }
-            // Who has nothing more to do leaves at once: to wake up for the end of the block takes its time.
-            None if shared.is_over() || schedule.is_all_handed_out() => break,
+            None if shared.is_over() => break,
             None => shared.wake.wait(&mut schedule),
         }
     }
@@ -159,7 +153,6 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
             evm: worker_evm(shared.block, shared.config, view),
             hashes: Vec::new(),
             tracker: Tracker::default(),
-            used: Vec::new(),
             hot: HotSlots::default(),
             known_heat: 0,
             block: shared.block,
@@ -183,7 +176,6 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         self.follow_heat(shared);
         self.view().beneficiary_state = *shared.beneficiary.lock();
         self.hashes.clear();
-        self.used.clear();
         for index in run.range.clone() {
             let result = self.run(index, Inputs::Guessed);
             let mut progress = run.progress.lock();
@@ -193,17 +185,13 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
             }
             let accesses = self.take(&mut progress.accesses);
             let result = result.ok().map(|(result, fee)| self.included(index, result, fee));
-            if let Some(included) = &result {
+            if result.is_some() {
                 self.publish(&progress.accesses, &accesses, index);
-                let limit = self.transactions[index as usize].gas_limit();
-                self.used.push((included.receipt.cumulative_gas_used(), limit));
             }
             progress.executed.push(Executed { result, accesses });
         }
         self.announce(run.range.start);
-        let mut schedule = shared.schedule.lock();
-        schedule.finish(run);
-        schedule.note_gas(self.used.drain(..));
+        shared.schedule.lock().finish(run);
     }
 
     /// Learns which slots became hot, or turned out not to be worth tracking.

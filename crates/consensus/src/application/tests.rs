@@ -70,6 +70,7 @@ fn shared(context: &deterministic::Context, ledger: Arc<Ledger>) -> Shared {
         pipeline: Arc::new(pipeline),
         faults: Faults::new().0,
         board: Board::new(crate::status::Status::default()).0,
+        allowance: Allowance::new(Duration::ZERO),
         pace: Pace { block_interval: Duration::ZERO, enough_transactions: 1, limits: ProposalLimits::default() },
         vote: None,
     }

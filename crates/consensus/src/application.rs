@@ -59,7 +59,13 @@ enum Verdict {
     /// Another block is final in its place, which is nobody's fault.
     Late(String),
     /// Its leader breaks the rules.
-    Wrong(Fault),
+    Wrong(Box<Fault>),
+}
+
+impl Verdict {
+    fn wrong(fault: Fault) -> Self {
+        Self::Wrong(Box::new(fault))
+    }
 }
 
 /// What proposing and verifying need; shared by the epochs' engines.
@@ -180,7 +186,7 @@ impl Shared {
         self.observe(clock, header, block.inner().transactions.len());
         let (validator, height) = (header.context.leader.clone(), header.height);
         let invalid =
-            |reason: String| Verdict::Wrong(Fault::InvalidBlock { validator: validator.clone(), height, reason });
+            |reason: String| Verdict::wrong(Fault::InvalidBlock { validator: validator.clone(), height, reason });
         let members = self.committees.members(header.context.epoch()).ok_or(Refusal::Unavailable)?;
         if let Err(error) = check_header(header, above, &self.rules, &members) {
             return Ok(invalid(error.to_string()));
@@ -210,7 +216,7 @@ impl Shared {
         };
         if header.execution != expected {
             let (claimed, executed) = (header.execution, expected);
-            return Ok(Verdict::Wrong(Fault::WrongExecution { validator, height, claimed, executed }));
+            return Ok(Verdict::wrong(Fault::WrongExecution { validator, height, claimed, executed }));
         }
         self.start(&ordered);
         Ok(Verdict::Right)
@@ -265,7 +271,7 @@ where
                 false
             }
             Ok(Verdict::Wrong(fault)) => {
-                self.shared.faults.report(fault);
+                self.shared.faults.report(*fault);
                 self.shared.board.update(|status| {
                     status.refused += 1;
                     status.faults += 1;

@@ -146,13 +146,19 @@ pub enum ProcessError {
     Engine(#[from] engine::StartError),
     /// A snapshot cannot be kept.
     #[error("failed to join by state sync")]
-    Sync(#[from] sync::SyncError),
+    Sync(#[source] Box<sync::SyncError>),
     /// There is no room in the network for so many.
     #[error("{0} followers are more than {MAX_FOLLOWERS}")]
     Followers(usize),
     /// A thread ended before the engine ran.
     #[error("consensus ended while it started: {0}")]
     Ended(String),
+}
+
+impl From<sync::SyncError> for ProcessError {
+    fn from(error: sync::SyncError) -> Self {
+        Self::Sync(Box::new(error))
+    }
 }
 
 /// A block that is final and durable.

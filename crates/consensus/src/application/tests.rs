@@ -127,6 +127,7 @@ fn a_leader_whose_block_came_too_late_is_not_at_fault() {
         let wrong = child(&shared, &final_block, 3, execution);
         let blocks = [&wrong, &final_block, &genesis].map(digested);
         let verdict = shared.verify(&context, &contract, ancestry::from_iter(blocks)).await;
-        assert!(matches!(verdict, Ok(Verdict::Wrong(Fault::WrongExecution { .. }))), "{verdict:?}");
+        let Ok(Verdict::Wrong(fault)) = verdict else { panic!("{verdict:?}") };
+        assert!(matches!(*fault, Fault::WrongExecution { .. }), "{fault:?}");
     });
 }

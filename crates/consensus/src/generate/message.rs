@@ -14,6 +14,7 @@ use commonware_cryptography::{
 
 /// A message to one other member.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "few exist at a time, and each is sent once")]
 pub enum Message {
     /// The dealer's commitment, and its polynomial's value for this member.
     Dealing(DealerPubMsg<MinSig>, DealerPrivMsg),

@@ -54,30 +54,30 @@ pub enum GenerateError {
     Terms(String),
     /// Somebody sent what is no message.
     #[error("{0} sent a malformed message: does it run another version?")]
-    Malformed(PublicKey),
+    Malformed(Box<PublicKey>),
     /// Somebody's value does not fit its commitment, or its commitment is of another degree.
     #[error("{dealer} deals wrongly: {reason}")]
     Dealing {
         /// Who.
-        dealer: PublicKey,
+        dealer: Box<PublicKey>,
         /// What is wrong.
         reason: String,
     },
     /// Somebody dealt again, otherwise than before: it started anew, or deceives.
     #[error("{0} dealt twice: if it was started again, all have to start again with the next --attempt")]
-    Twice(PublicKey),
+    Twice(Box<PublicKey>),
     /// Somebody's acknowledgement is none of what it was sent.
     #[error("{0} acknowledged something else than it was sent: did it start with other terms?")]
-    Ack(PublicKey),
+    Ack(Box<PublicKey>),
     /// Somebody's log is not signed by it, or leaves members out.
     #[error("{0} sent a log that is not one of these members and this attempt")]
-    Log(PublicKey),
+    Log(Box<PublicKey>),
     /// The logs of all make no key.
     #[error("the members' logs make no key: {0}")]
     Outcome(String),
     /// Somebody has another outcome.
     #[error("{0} has another polynomial: somebody sent different logs to different members")]
-    Disagreement(PublicKey),
+    Disagreement(Box<PublicKey>),
     /// The share could not be stored.
     #[error("failed to store the share: {0}")]
     Keep(String),
@@ -216,11 +216,12 @@ impl Generation {
         part: DealerPrivMsg,
     ) -> Result<(), GenerateError> {
         if let Some((before, _)) = self.dealt.get(from) {
-            return if *before == commitment { Ok(()) } else { Err(GenerateError::Twice(from.clone())) };
+            return if *before == commitment { Ok(()) } else { Err(GenerateError::Twice(from.clone().into())) };
         }
         let Some(player) = &mut self.player else { return Ok(()) };
         let ack = player.dealer_message::<N3f1>(from.clone(), commitment.clone(), part);
-        let ack = ack.map_err(|error| GenerateError::Dealing { dealer: from.clone(), reason: error.to_string() })?;
+        let ack =
+            ack.map_err(|error| GenerateError::Dealing { dealer: from.clone().into(), reason: error.to_string() })?;
         if let Some(ack) = ack {
             self.dealt.insert(from.clone(), (commitment, ack));
         }
@@ -229,7 +230,7 @@ impl Generation {
 
     fn on_ack(&mut self, from: &PublicKey, ack: PlayerAck<PublicKey>) -> Result<(), GenerateError> {
         let Some(dealer) = &mut self.dealer else { return Ok(()) };
-        dealer.receive_player_ack(from.clone(), ack).map_err(|_| GenerateError::Ack(from.clone()))?;
+        dealer.receive_player_ack(from.clone(), ack).map_err(|_| GenerateError::Ack(from.clone().into()))?;
         self.acknowledged.insert(from.clone());
         if self.acknowledged.len() == self.members.len()
             && let Some(dealer) = self.dealer.take()
@@ -243,7 +244,7 @@ impl Generation {
     }
 
     fn on_log(&mut self, from: &PublicKey, log: SignedDealerLog<MinSig, PublicKey>) -> Result<(), GenerateError> {
-        let wrong = || GenerateError::Log(from.clone());
+        let wrong = || GenerateError::Log(from.clone().into());
         let (dealer, log) = log.check(&self.info).ok_or_else(wrong)?;
         let is_whole = match log.summary() {
             DealerLogSummary::Ok { acks, reveals } => acks == self.members && reveals.is_empty(),
@@ -253,7 +254,7 @@ impl Generation {
             return Err(wrong());
         }
         match self.logs.get(from) {
-            Some(before) if *before != log => Err(GenerateError::Twice(from.clone())),
+            Some(before) if *before != log => Err(GenerateError::Twice(from.clone().into())),
             Some(_) => Ok(()),
             None => {
                 self.logs.insert(dealer, log);
@@ -338,5 +339,5 @@ fn digest(output: &Output<MinSig, PublicKey>) -> B256 {
 
 fn check(member: &PublicKey, outcome: &B256, signature: &Signature) -> Result<(), GenerateError> {
     let agrees = member.verify(CONFIRMATION, outcome.as_slice(), signature);
-    if agrees { Ok(()) } else { Err(GenerateError::Disagreement(member.clone())) }
+    if agrees { Ok(()) } else { Err(GenerateError::Disagreement(member.clone().into())) }
 }

@@ -131,7 +131,7 @@ fn who_counts_attempts_otherwise_is_named() {
             running.push(start(&context, &oracle, member, u64::from(member == 2)).await);
         }
         let error = running.swap_remove(0).await.unwrap().unwrap_err();
-        assert!(matches!(&error, GenerateError::Ack(member) if *member == key(2).public_key()), "{error}");
+        assert!(matches!(&error, GenerateError::Ack(member) if **member == key(2).public_key()), "{error}");
     });
 }
 
@@ -165,7 +165,7 @@ fn a_wrong_part_and_a_second_dealing_are_noticed() {
     let (_, commitment, part) = of(&own);
     let wrong = Message::Dealing(commitment.clone(), of(&key(2).public_key()).2);
     let error = machines[0].on(&other, wrong).unwrap_err();
-    assert!(matches!(&error, GenerateError::Dealing { dealer, .. } if *dealer == other), "{error}");
+    assert!(matches!(&error, GenerateError::Dealing { dealer, .. } if **dealer == other), "{error}");
     machines[0].on(&other, Message::Dealing(commitment, part)).unwrap();
     let info = Info::<MinSig, _>::new::<N3f1>(
         b"a chain",
@@ -179,7 +179,7 @@ fn a_wrong_part_and_a_second_dealing_are_noticed() {
     let (_, again, parts) = Dealer::<MinSig, _>::start::<N3f1>(TestRng::new(99), info.unwrap(), key(1), None).unwrap();
     let part = parts.into_iter().find(|(to, _)| *to == own).unwrap().1;
     let error = machines[0].on(&other, Message::Dealing(again, part)).unwrap_err();
-    assert!(matches!(&error, GenerateError::Twice(dealer) if *dealer == other), "{error}");
+    assert!(matches!(&error, GenerateError::Twice(dealer) if **dealer == other), "{error}");
 }
 
 #[test]

@@ -89,7 +89,8 @@ where
         };
         let Some(heard) = heard else { continue };
         let (from, bytes) = heard.map_err(|_| GenerateError::Network)?;
-        let message = Message::decode_cfg(bytes, &MAX_MEMBERS).map_err(|_| GenerateError::Malformed(from.clone()))?;
+        let message =
+            Message::decode_cfg(bytes, &MAX_MEMBERS).map_err(|_| GenerateError::Malformed(from.clone().into()))?;
         generation.on(&from, message)?;
     }
 }

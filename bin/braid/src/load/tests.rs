@@ -25,6 +25,8 @@ fn args(workload: Workload, txs: usize, accounts: usize, conns: usize) -> LoadAr
         conns: count(conns),
         mnemonic: String::new(),
         seed: 5,
+        rate: None,
+        late_receipts: false,
         timeout: 1,
         pid: None,
         json: false,

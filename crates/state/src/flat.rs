@@ -17,7 +17,7 @@
 //!
 //! Heights are big-endian, so keys sort by height. A batch changes all keyspaces atomically.
 
-use std::path::Path;
+use std::{fs, io, path::Path};
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, TxHash, U256};
@@ -28,6 +28,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use crate::{
     codec::{self, Checkpoint, CodecError},
     error::StoreError,
+    recovery::sync,
     snapshot::Progress,
     state::Difference,
 };
@@ -119,7 +120,23 @@ impl Difference {
 }
 
 impl Flat {
+    /// Opens the store at `dir`, or makes it. Half a store cannot be opened, so a new one is made beside and then given its name.
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        if !dir.exists() {
+            let begun = dir.with_extension("new");
+            match fs::remove_dir_all(&begun) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("remove", &begun)(error));
+                }
+                _ => drop(Self::open_whole(&begun)?),
+            }
+            fs::rename(&begun, dir).map_err(StoreError::io("rename", &begun))?;
+            sync(dir.parent().unwrap_or(dir))?;
+        }
+        Self::open_whole(dir)
+    }
+
+    fn open_whole(dir: &Path) -> Result<Self, StoreError> {
         let db = Database::builder(dir).open()?;
         let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default);
         Ok(Self {

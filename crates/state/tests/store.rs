@@ -184,6 +184,19 @@ fn a_second_process_is_told_that_the_directory_is_in_use() {
     assert!(matches!(&error, StoreError::Locked(path) if path == dir.path()));
 }
 
+/// A process was killed while it made the store: the journal is there, what marks it as whole is not.
+#[test]
+fn a_store_that_is_half_made_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("flat.new/keyspaces")).unwrap();
+    for file in ["flat.new/lock", "flat.new/0.jnl"] {
+        std::fs::write(dir.path().join(file), []).unwrap();
+    }
+    let store = Store::open(dir.path(), &manual()).unwrap();
+    assert!(store.head().is_none());
+    assert!(!dir.path().join("flat.new").exists());
+}
+
 #[test]
 fn another_schema_version_is_refused() {
     let dir = TempDir::new().unwrap();

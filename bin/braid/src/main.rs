@@ -24,10 +24,6 @@ use std::process::ExitCode;
 
 use cli::Action;
 
-/// Blocks come and go as large buffers on many threads: the system's allocator gives their pages back and faults them in again.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() -> ExitCode {
     let action = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match run(action) {

@@ -22,7 +22,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::B256;
 use braid_chain::{Ledger, ProposalLimits};
 use braid_types::{BlockRef, ConsensusConfig, Height, limits::MAX_FOLLOWERS};
@@ -118,7 +117,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// A signed transaction, in whatever form nodes forward them to each other; consensus does not look inside.
+/// A signed transaction as nodes forward it: the address of its sender, and then the transaction as EIP-2718 encodes it.
 pub type Forwarded = bytes::Bytes;
 
 /// Failed to start a node.
@@ -414,7 +413,7 @@ async fn run(context: Context, life: Life, mut stopped: oneshot::Receiver<()>) -
     let (sender, receiver) = network.transactions;
     let own = settings.key.public_key();
     let pool = Arc::clone(ledger.chain());
-    let waiting = move |hash| Some(pool.pool().lock().get(hash)?.encoded_2718().into());
+    let waiting = move |hash| Some(forward::form(&*pool.pool().lock().get(hash)?));
     let engine = engine::start(context.child("engine"), rules, settings, network.engine, strategy, ledger);
     let mut node = match engine.await {
         Ok(node) => node,

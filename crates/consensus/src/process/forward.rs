@@ -14,7 +14,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use alloy_primitives::{B256, keccak256};
+use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_primitives::{Address, B256, keccak256};
+use braid_types::RecoveredTx;
 use commonware_codec::{Decode as _, Encode as _, RangeCfg};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select_loop;
@@ -58,6 +60,19 @@ const MAX_WATCHED: usize = 65_536;
 
 /// Where transactions are put to be sent.
 pub(super) type Queue = mpsc::Sender<Forwarded>;
+
+/// A transaction as it is forwarded.
+pub(super) fn form(transaction: &RecoveredTx) -> Forwarded {
+    let mut bytes = Vec::with_capacity(Address::len_bytes() + transaction.encode_2718_len());
+    bytes.extend_from_slice(transaction.signer().as_slice());
+    transaction.inner().encode_2718(&mut bytes);
+    bytes.into()
+}
+
+/// The hash of a transaction that is forwarded.
+fn hash_of(transaction: &Forwarded) -> B256 {
+    keccak256(transaction.get(Address::len_bytes()..).unwrap_or_default())
+}
 
 /// Makes a queue.
 pub(super) fn queue() -> (Queue, mpsc::Receiver<Forwarded>) {
@@ -157,7 +172,7 @@ pub(super) fn send<E: Spawner + Clock, S: Sender<PublicKey = PublicKey>>(
                 }
                 let now = context.current();
                 for transaction in &batch {
-                    watched.add(now, Sent { hash: keccak256(transaction), pause: RESEND_AFTER });
+                    watched.add(now, Sent { hash: hash_of(transaction), pause: RESEND_AFTER });
                 }
                 send(batch);
             },

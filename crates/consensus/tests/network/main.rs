@@ -164,8 +164,8 @@ fn without_what_is_beside_its_key_a_wiped_validator_votes_at_once() {
         net.wipe(1);
         net.forget_votes(1);
         net.start(1).await;
-        let target = net.height(0) + 10;
-        net.reach(&ALL, target, 120).await;
+        // Whether it gets any further depends on whether it contradicts itself, for then the others shut it out.
+        net.sleep(5).await;
         assert!(net.status(1).is_voting());
     });
 }
@@ -187,6 +187,8 @@ fn old_ordered_blocks_are_removed_and_a_restart_needs_none_of_them() {
         for kept in [449, 500, 514] {
             assert!(certificates.block(kept).await.is_some(), "{kept}");
         }
+        // It keeps the archives open.
+        drop(certificates);
         for index in ALL {
             net.crash(index).await;
         }

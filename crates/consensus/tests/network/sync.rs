@@ -86,6 +86,8 @@ fn who_joins_late_begins_with_the_state_and_serves_it() {
             assert_eq!(own.headers[0], other.headers[0], "{height}");
         }
         assert_eq!(certificates.certificate(8).await, None);
+        // They keep the archives open.
+        drop(certificates);
         net.crash(LATE).await;
         net.reach(&[0], target + 15, 120).await;
         net.start(LATE).await;

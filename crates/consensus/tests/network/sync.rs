@@ -15,7 +15,7 @@ use braid_consensus::{
         message::{Answer, Message, Offered, Request},
     },
 };
-use braid_types::ordered::{CertificateScheme, Dissemination};
+use braid_types::ordered::Dissemination;
 use commonware_codec::{Decode as _, Encode as _};
 use commonware_p2p::{Receiver as _, Recipients, Sender as _};
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _};
@@ -107,8 +107,8 @@ fn who_joins_late_begins_with_the_state_and_serves_it() {
 }
 
 #[test]
-fn coded_blocks_and_threshold_certificates_are_joined_too() {
-    let kind = Kind { dissemination: Dissemination::Coded, scheme: CertificateScheme::Bls12381Threshold, ..kind() };
+fn coded_blocks_are_joined_too() {
+    let kind = Kind { dissemination: Dissemination::Coded, ..kind() };
     run(24, kind, |mut net| async move {
         served(&mut net, 35).await;
         let handle = net.join(LATE, ANY);

@@ -413,7 +413,7 @@ async fn run(context: Context, life: Life, mut stopped: oneshot::Receiver<()>) -
     let (sender, receiver) = network.transactions;
     let own = settings.key.public_key();
     let pool = Arc::clone(ledger.chain());
-    let waiting = move |hash| Some(forward::form(&*pool.pool().lock().get(hash)?));
+    let waiting = move |hash| Some(forward::form(&pool.pool().lock().get(hash)?));
     let engine = engine::start(context.child("engine"), rules, settings, network.engine, strategy, ledger);
     let mut node = match engine.await {
         Ok(node) => node,

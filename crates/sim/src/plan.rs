@@ -175,7 +175,9 @@ impl Plan {
         let byzantine = byzantine(&mut random.fork("byzantine"), validators, dissemination);
         let machines = machines(&mut random.fork("machines"), validators);
         let links = links(&mut random.fork("links"));
-        let events = Script::new(random.fork("events"), validators, &byzantine, links).write(steps);
+        let keeps_disks = scheme == CertificateScheme::Bls12381Threshold;
+        let events = Script { keeps_disks, ..Script::new(random.fork("events"), validators, &byzantine, links) };
+        let events = events.write(steps);
         Self {
             seed,
             steps,
@@ -241,6 +243,8 @@ struct Script {
     honest: Vec<usize>,
     validators: usize,
     links: Links,
+    /// Whether no disk is lost: who deals shares a second time, having lost what it dealt, shuts out those who acknowledged the first.
+    keeps_disks: bool,
     /// Members that have lost their disks.
     wiped: BTreeSet<usize>,
     /// Members that are down, with the step at which they start again.
@@ -258,6 +262,7 @@ impl Script {
             honest,
             validators,
             links,
+            keeps_disks: false,
             wiped: BTreeSet::new(),
             down: BTreeMap::new(),
             parted_until: None,
@@ -336,7 +341,8 @@ impl Script {
     /// A member that goes down loses its disk, unless too many have lost theirs for the rest to go on.
     fn wipe(&mut self, member: usize) -> Event {
         let faulty = self.validators - self.honest.len() + self.wiped.len();
-        if faulty >= tolerated(self.validators) && !self.wiped.contains(&member) {
+        let is_one_too_many = faulty >= tolerated(self.validators) && !self.wiped.contains(&member);
+        if self.keeps_disks || is_one_too_many {
             return Event::Crash(member);
         }
         self.wiped.insert(member);

@@ -35,7 +35,6 @@ pub(crate) const EPOCH: u64 = 3;
 
 /// A dissemination as both sides know it.
 pub(crate) trait Both: Dissemination {
-    const LIGHT: braid_light::Dissemination;
     const CONFIGURED: ordered::Dissemination;
 
     /// A name in votes for the block with this digest.
@@ -43,7 +42,6 @@ pub(crate) trait Both: Dissemination {
 }
 
 impl Both for Whole {
-    const LIGHT: braid_light::Dissemination = braid_light::Dissemination::Whole;
     const CONFIGURED: ordered::Dissemination = ordered::Dissemination::Whole;
 
     fn name(digest: Digest) -> Digest {
@@ -52,7 +50,6 @@ impl Both for Whole {
 }
 
 impl Both for Coded {
-    const LIGHT: braid_light::Dissemination = braid_light::Dissemination::Coded;
     const CONFIGURED: ordered::Dissemination = ordered::Dissemination::Coded;
 
     fn name(digest: Digest) -> Self::Commitment {
@@ -98,7 +95,7 @@ pub(crate) fn config<K: Both>(validators: u8, scheme: CertificateScheme) -> (Con
 }
 
 /// What the genesis fixes, as the light client knows it.
-pub(crate) fn genesis_of<K: Both>(config: &ConsensusConfig, chain_id: u64, hash: B256) -> braid_light::Network {
+pub(crate) fn genesis_of(config: &ConsensusConfig, chain_id: u64, hash: B256) -> braid_light::Network {
     let member = |validator: &GenesisValidator| {
         let GenesisValidator { public_key, fee_recipient, address } = validator.clone();
         Member { public_key, fee_recipient, address }
@@ -108,7 +105,10 @@ pub(crate) fn genesis_of<K: Both>(config: &ConsensusConfig, chain_id: u64, hash:
         genesis_hash: hash,
         execution_lag: config.execution_lag,
         epoch_length: NonZeroU64::new(config.epoch_length).unwrap(),
-        dissemination: K::LIGHT,
+        dissemination: match config.dissemination {
+            ordered::Dissemination::Whole => braid_light::Dissemination::Whole,
+            ordered::Dissemination::Coded => braid_light::Dissemination::Coded,
+        },
         group_polynomial: config.group_polynomial.clone(),
         validators: config.validators.iter().map(member).collect(),
     }
@@ -139,7 +139,7 @@ impl Network {
                 Trust::Checkpoint(Checkpoint { epoch: EPOCH, committee: braid_light::Committee::new(keys).unwrap() })
             }
         };
-        let chain = genesis_of::<K>(config, CHAIN_ID, genesis.hash).chain();
+        let chain = genesis_of(config, CHAIN_ID, genesis.hash).chain();
         Self { rules, signers, client: LightClient { chain, trust } }
     }
 

@@ -58,7 +58,7 @@ fn main() {
             let certificate = finalization.encode();
             let proof = Certified { headers: vec![header], finalization: finalization.clone() }.encode();
             let light = median_us(|| {
-                let read = Finalization::decode(&certificate, Whole::LIGHT).unwrap();
+                let read = Finalization::decode(&certificate, braid_light::Dissemination::Whole).unwrap();
                 network.client.verify(&read).is_ok()
             });
             let verifier =

@@ -16,7 +16,7 @@ use braid_light::Finalization;
 use braid_types::ordered::CertificateScheme;
 use commonware_codec::Encode as _;
 use commonware_parallel::Sequential;
-use network::{Both as _, Network, header, rng};
+use network::{Network, header, rng};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Verifications of one measurement; the median of several is given.

@@ -24,7 +24,7 @@ use std::{
 
 use alloy_primitives::B256;
 use braid_chain::{Ledger, ProposalLimits};
-use braid_types::{BlockRef, ConsensusConfig, Height, limits::MAX_FOLLOWERS};
+use braid_types::{BlockRef, ConsensusConfig, Height, RecoveredTx, limits::MAX_FOLLOWERS};
 use commonware_consensus::{
     simplex::elector::{Config as ElectorConfig, Elector as _, RoundRobin},
     types::{Epoch, Round, View},
@@ -573,10 +573,10 @@ impl Process {
 
     /// Sends transactions to those who may propose them next, and again as long as they wait in the pool. What finds no room is left
     /// out.
-    pub fn forward(&self, transactions: impl IntoIterator<Item = Forwarded>) {
+    pub fn forward<'a>(&self, transactions: impl IntoIterator<Item = &'a RecoveredTx>) {
         let Some(running) = self.running() else { return };
         for transaction in transactions {
-            if running.outgoing.try_send(transaction).is_err() {
+            if running.outgoing.try_send(forward::form(transaction)).is_err() {
                 return;
             }
         }

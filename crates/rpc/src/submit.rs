@@ -6,11 +6,8 @@
 use std::sync::Arc;
 
 use alloy_consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844, TxEip4844WithSidecar, transaction::Recovered};
-use alloy_eips::{
-    eip2718::{Decodable2718, Encodable2718 as _},
-    eip7594::BlobTransactionSidecarVariant,
-};
-use alloy_primitives::{Address, B256, Bytes, U256, hex};
+use alloy_eips::{eip2718::Decodable2718, eip7594::BlobTransactionSidecarVariant};
+use alloy_primitives::{Address, B256, U256, hex};
 use braid_pool::{Inserted, Pool, PoolConfig, PoolRules, Rejection, sidecar_for_fork};
 use braid_signatures::{AllowedS, KnownKeys, batch_size, recover_claimed, recover_senders};
 use braid_types::{Fork, RecoveredTx, Transaction, limits};
@@ -60,7 +57,7 @@ impl RpcContext {
         answers
     }
 
-    /// Adds transactions that another node's clients have submitted there, each as [`forwarded`] writes it. What is refused is left out:
+    /// Adds transactions that another node's clients have submitted there, each as the address of its sender and then its EIP-2718 encoding. What is refused is left out:
     /// the other node has told its clients what it thinks of them.
     pub fn submit_forwarded<T: AsRef<[u8]> + Sync>(&self, transactions: &[T]) {
         let (rules, config) = self.admission();
@@ -263,15 +260,6 @@ fn parse_bytes(bytes: &[u8]) -> Result<Parsed, RpcError> {
         Some(&BLOB_TYPE) => Ok(split(WithSidecar::decode_2718_exact(bytes).map_err(|error| malformed(&error))?)),
         Some(_) => Ok((Transaction::decode_2718_exact(bytes).map_err(|error| malformed(&error))?, None)),
     }
-}
-
-/// A transaction as a node forwards it: the sender's address, which spares others most of the work to find it, and the transaction as
-/// EIP-2718 encodes it.
-pub fn forwarded(transaction: &RecoveredTx) -> Bytes {
-    let mut bytes = Vec::with_capacity(Address::len_bytes() + transaction.encode_2718_len());
-    bytes.extend_from_slice(transaction.signer().as_slice());
-    transaction.inner().encode_2718(&mut bytes);
-    bytes.into()
 }
 
 fn recover((transaction, sidecar): Parsed) -> Result<Submission, RpcError> {

@@ -9,10 +9,7 @@ use braid_consensus::{
     keys,
     process::{self, Process},
 };
-use braid_rpc::{
-    consensus::{Certificate, Consensus, Execution, Member, Peer, Status},
-    submit::forwarded,
-};
+use braid_rpc::consensus::{Certificate, Consensus, Execution, Member, Peer, Status};
 use braid_types::{
     ConsensusConfig, Height, RecoveredTx,
     ordered::{CertificateScheme, Dissemination},
@@ -200,7 +197,7 @@ impl Consensus for Network {
     }
 
     fn on_transactions(&self, transactions: &[RecoveredTx]) {
-        self.process.forward(transactions.iter().filter(|tx| !tx.is_eip4844()).map(|tx| forwarded(tx).0));
+        self.process.forward(transactions.iter().filter(|tx| !tx.is_eip4844()));
     }
 }
 

@@ -1,8 +1,9 @@
 //! What other nodes forward, with the senders they claim.
 
+use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, Bytes, TxKind};
 use braid_chain::Mining;
-use braid_rpc::submit::{decode, forwarded};
+use braid_rpc::submit::decode;
 use braid_types::RecoveredTx;
 use serde_json::json;
 
@@ -12,9 +13,14 @@ fn payment(from: u8, nonce: u64) -> RecoveredTx {
     decode(&raw_transaction(from, nonce, TxKind::Call(RECIPIENT), Vec::new())).unwrap().transaction
 }
 
+/// The sender, and the transaction: what nodes send each other.
+fn forwarded(transaction: &RecoveredTx) -> Bytes {
+    lie(transaction, transaction.signer())
+}
+
 /// A message that claims another sender.
 fn lie(transaction: &RecoveredTx, claimed: Address) -> Bytes {
-    [claimed.as_slice(), &forwarded(transaction)[20..]].concat().into()
+    [claimed.as_slice(), &transaction.inner().encoded_2718()].concat().into()
 }
 
 async fn pending(node: &Node) -> u64 {

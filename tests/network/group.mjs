@@ -51,9 +51,11 @@ const reshared = (node, count) =>
 
 try {
   const addresses = forget();
-  const three = validators.slice(0, 3).map((node, i) => generate(node, addresses[i], '--patience', '3'));
-  for (const { reason } of await Promise.allSettled(three)) {
-    assert.match(String(reason), new RegExp(`failed to make a group key: no part from ${validators[3].publicKey.slice(2)}\\b`));
+  // On a busy machine one of the three may come late; what each of them must name is the one that never comes.
+  const three = validators.slice(0, 3).map((node, i) => generate(node, addresses[i], '--patience', '10'));
+  for (const { status, reason } of await Promise.allSettled(three)) {
+    assert.equal(status, 'rejected', 'three of four make no key');
+    assert.match(String(reason), new RegExp(`failed to make a group key: no part from [0-9a-f, ]*\\b${validators[3].publicKey.slice(2)}\\b`));
   }
   console.log('three of four: no key, and the fourth is named');
   await Promise.all(validators.map((node, i) => generate(node, addresses[i], '--attempt', '1')));

@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {Suite, vm} from "./Suite.sol";
+import {vm} from "./Suite.sol";
+import {Market} from "./dex/Market.sol";
+import {FreeToken} from "./dex/Tokens.sol";
 import {PolicyRegistry} from "src/compliance/PolicyRegistry.sol";
+import {BatchPool} from "src/dex/BatchPool.sol";
+import {ConstantProductPool} from "src/dex/ConstantProductPool.sol";
+import {PoolFactory} from "src/dex/PoolFactory.sol";
+import {Router} from "src/dex/Router.sol";
 import {Stablecoin} from "src/tokens/Stablecoin.sol";
 import {WrappedEther} from "src/tokens/WrappedEther.sol";
 
 /// @dev What users do often, each measured as a whole test: gas-snapshot has the figures, and a change of more than two in
 /// a hundred fails. Everything is warm and set up beforehand, so the figures compare versions, not networks.
-contract GasTest is Suite {
+contract GasTest is Market {
     PolicyRegistry registry = new PolicyRegistry();
     Stablecoin usd = new Stablecoin("US dollar", "USD", "USD", registry, 1, address(this), 1e18);
     WrappedEther weth = new WrappedEther();
+    PoolFactory factory = new PoolFactory(vault);
+    Router router = new Router(factory, weth);
+    ConstantProductPool pool;
+    BatchPool batchPool;
+    uint256 batch;
+    address[] path;
     address alice = account("alice");
     address bob = account("bob");
 
@@ -20,8 +32,24 @@ contract GasTest is Suite {
         usd.mint(alice, 1e12);
         usd.mint(bob, 1e12);
         vm.deal(alice, 2 ether);
+        pool = factory.createPool(token0, token1, 3000);
+        batchPool = factory.createBatchPool(token0, token1, 3000);
+        for (uint256 i = 0; i < 2; i++) {
+            address trader = i == 0 ? alice : bob;
+            _fund(trader, address(pool), 1e24);
+            _fund(trader, address(batchPool), 1e24);
+            _provide(pool, trader, 1e21, 1e21);
+            _provide(batchPool, trader, 1e21, 1e21);
+            vm.prank(trader);
+            batch = batchPool.placeOrder(token0, 1e18, 0, trader);
+        }
+        path.push(token0);
+        path.push(token1);
+        FreeToken(token0).mint(alice, 1e24);
         vm.startPrank(alice);
         weth.deposit{value: 1 ether}();
+        FreeToken(token0).approve(address(vault), type(uint256).max);
+        FreeToken(token0).approve(address(router), type(uint256).max);
     }
 
     function test_Gas_StablecoinTransfer() external {
@@ -38,5 +66,34 @@ contract GasTest is Suite {
 
     function test_Gas_UnwrapEther() external {
         weth.withdraw(1 ether);
+    }
+
+    function test_Gas_VaultDeposit() external {
+        vault.deposit(token0, 1e18, alice);
+    }
+
+    function test_Gas_VaultTransfer() external {
+        vault.transfer(bob, id0, 1e18);
+    }
+
+    function test_Gas_PoolSwap() external {
+        pool.swap(token0, 1e18, 0, alice);
+    }
+
+    function test_Gas_BatchOrder() external {
+        batchPool.placeOrder(token0, 1e18, 9e17, alice);
+    }
+
+    function test_Gas_BatchClearAndClaim() external {
+        vm.roll(block.number + 1);
+        batchPool.claim(batch, token0, alice);
+    }
+
+    function test_Gas_RouterSwap() external {
+        router.swapExactTokensForTokens(1e18, 0, path, alice, block.timestamp);
+    }
+
+    function test_Gas_RouterOrder() external {
+        router.placeOrder(token0, token1, 3000, 1e18, 0, block.timestamp);
     }
 }

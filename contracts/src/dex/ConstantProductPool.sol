@@ -6,8 +6,8 @@ import {IVault} from "./IVault.sol";
 import {LiquidityPool} from "./LiquidityPool.sol";
 
 /// @title A pool that trades at once, along x * y = k
-/// @notice The product of the reserves never falls by a trade. Each trade moves the price for the next, so trades in
-/// one pool are a chain.
+/// @notice The product of the reserves never falls by a trade. Each trade moves the price for the next, so trades in one
+/// pool are a chain; {BatchPool} is for markets that many use at once.
 /// @dev The price is accumulated once a block, as it was before the block's first trade, for averages over time:
 /// (second accumulated value - first) / seconds between is the average price, times 2^112. The difference is what
 /// counts: the sum itself may wrap.

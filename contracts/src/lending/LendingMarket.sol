@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {ILendingMarket, IPriceOracle, IRateModel} from "./ILendingMarket.sol";
+import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
+import {Math} from "@openzeppelin/utils/math/Math.sol";
+
+/// @notice See {ILendingMarket}.
+/// @dev {cash}, {scaledSupply} and {scaledDebt} are the slots that everyone writes: only added to, and taken from under a
+/// bound. The accrual alone multiplies and divides them.
+contract LendingMarket is ILendingMarket {
+    using SafeERC20 for IERC20;
+
+    /// @notice The terms, which never change.
+    /// @param limitBasis What a debt may be of its collateral's worth, in basis points.
+    /// @param reserveBasis What the reserve gets of the interest, in basis points.
+    /// @param maxPriceAge In seconds.
+    /// @param supplyCap What lenders may have, in the loan token.
+    /// @param borrowCap What borrowers may owe, in the loan token.
+    struct Terms {
+        IERC20 loanToken;
+        IERC20 collateralToken;
+        IPriceOracle oracle;
+        IRateModel rateModel;
+        uint256 limitBasis;
+        uint256 reserveBasis;
+        uint256 maxPriceAge;
+        uint256 supplyCap;
+        uint256 borrowCap;
+        address guardian;
+        address reserveOwner;
+    }
+
+    uint256 internal constant BASIS = 10_000;
+    /// @dev What indexes and rates are multiplied with.
+    uint256 internal constant RAY = 1e27;
+    uint256 internal constant WAD = 1e18;
+    uint256 internal constant PRICE = 1e36;
+    /// @dev The highest interest in a second: 200 % in a year. Compounded at that for fifty years, an index grows by 10^44,
+    /// and a whole cap in debt still fits its word.
+    uint256 internal constant MAX_RATE = 2 * RAY / uint256(365 days);
+    /// @dev Most collateral that a liquidator gets beyond what was repaid, in basis points.
+    uint256 internal constant MAX_BONUS = 1500;
+    /// @dev Most that may be lent against collateral: with the highest bonus a loan at its limit is still covered.
+    uint256 internal constant MAX_LIMIT = BASIS * BASIS / (BASIS + MAX_BONUS);
+
+    IERC20 public immutable loanToken;
+    IERC20 public immutable collateralToken;
+    IPriceOracle public immutable oracle;
+    IRateModel public immutable rateModel;
+    uint256 public immutable limitBasis;
+    uint256 public immutable reserveBasis;
+    uint256 public immutable maxPriceAge;
+    uint256 public immutable supplyCap;
+    uint256 public immutable borrowCap;
+    address public immutable guardian;
+    address public immutable reserveOwner;
+
+    /// @notice What a lender has for one scaled unit, times 10^27.
+    uint256 public supplyIndex = RAY;
+    /// @notice What a borrower owes for one scaled unit, times 10^27.
+    uint256 public borrowIndex = RAY;
+    /// @notice Up to when interest is accrued, in seconds since 1970.
+    uint256 public accruedAt;
+    /// @notice Loan tokens that are not lent.
+    uint256 public cash;
+    uint256 public scaledSupply;
+    uint256 public scaledDebt;
+    /// @notice What belongs to the reserve, in the loan token; part of it may be lent.
+    uint256 public reserve;
+    /// @notice Whether new supply and loans are stopped.
+    bool public stopped;
+    mapping(address account => uint256) public scaledSupplyOf;
+    mapping(address account => uint256) public scaledDebtOf;
+    mapping(address account => uint256) public collateralOf;
+    /// @notice Who may borrow and withdraw for an account.
+    mapping(address account => mapping(address delegate => bool)) public isDelegate;
+
+    modifier actingFor(address account) {
+        if (msg.sender != account && !isDelegate[account][msg.sender]) revert NotAllowed(account, msg.sender);
+        _;
+    }
+
+    modifier notStopped() {
+        if (stopped) revert Stopped();
+        _;
+    }
+
+    constructor(Terms memory terms) {
+        if (terms.limitBasis == 0 || terms.limitBasis > MAX_LIMIT || terms.reserveBasis > BASIS) revert InvalidTerms();
+        if (terms.loanToken == terms.collateralToken) revert InvalidTerms();
+        // No product of a cap and an index overflows then.
+        if (terms.supplyCap > type(uint112).max || terms.borrowCap > type(uint112).max) revert InvalidTerms();
+        loanToken = terms.loanToken;
+        collateralToken = terms.collateralToken;
+        oracle = terms.oracle;
+        rateModel = terms.rateModel;
+        limitBasis = terms.limitBasis;
+        reserveBasis = terms.reserveBasis;
+        maxPriceAge = terms.maxPriceAge;
+        supplyCap = terms.supplyCap;
+        borrowCap = terms.borrowCap;
+        guardian = terms.guardian;
+        reserveOwner = terms.reserveOwner;
+        accruedAt = block.timestamp;
+    }
+
+    // Lending
+
+    /// @notice Supplies `amount` of the caller's loan tokens for `onBehalf`.
+    function supply(uint256 amount, address onBehalf) external notStopped {
+        if (amount == 0) revert NothingGiven();
+        accrue();
+        uint256 scaled = _scaledDown(amount, supplyIndex);
+        if (scaled == 0) revert NothingGiven();
+        uint256 total = scaledSupply + scaled;
+        // The cap in scaled units is the same for everyone in a block; the total is compared with it and nothing else.
+        if (total > _scaledDown(supplyCap, supplyIndex)) revert CapExceeded(supplyCap);
+        scaledSupply = total;
+        scaledSupplyOf[onBehalf] += scaled;
+        cash += amount;
+        emit Supplied(msg.sender, onBehalf, amount);
+        loanToken.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @notice Sends `amount` of what `onBehalf` has supplied to `to`. The highest number stands for all of it.
+    /// @return sent What was sent.
+    function withdraw(uint256 amount, address onBehalf, address to)
+        external
+        actingFor(onBehalf)
+        returns (uint256 sent)
+    {
+        accrue();
+        uint256 held = scaledSupplyOf[onBehalf];
+        uint256 scaled = held;
+        sent = amount;
+        if (amount == type(uint256).max) sent = _worthDown(held, supplyIndex);
+        else scaled = _scaledUp(amount, supplyIndex);
+        if (sent == 0) revert NothingGiven();
+        if (scaled > held) revert InsufficientSupply(onBehalf, _worthDown(held, supplyIndex), amount);
+        scaledSupplyOf[onBehalf] = held - scaled;
+        scaledSupply -= scaled;
+        _payOut(sent);
+        emit Withdrawn(msg.sender, onBehalf, to, sent);
+        loanToken.safeTransfer(to, sent);
+    }
+
+    // Borrowing
+
+    function supplyCollateral(uint256 amount, address onBehalf) external {
+        if (amount == 0) revert NothingGiven();
+        collateralOf[onBehalf] += amount;
+        emit CollateralSupplied(msg.sender, onBehalf, amount);
+        collateralToken.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    function withdrawCollateral(uint256 amount, address onBehalf, address to) external actingFor(onBehalf) {
+        if (amount == 0) revert NothingGiven();
+        accrue();
+        uint256 held = collateralOf[onBehalf];
+        if (held < amount) revert InsufficientCollateral(onBehalf, held, amount);
+        collateralOf[onBehalf] = held - amount;
+        _requireHealthy(onBehalf);
+        emit CollateralWithdrawn(msg.sender, onBehalf, to, amount);
+        collateralToken.safeTransfer(to, amount);
+    }
+
+    /// @notice Lends `amount` to `onBehalf` and sends it to `to`.
+    function borrow(uint256 amount, address onBehalf, address to) external notStopped actingFor(onBehalf) {
+        if (amount == 0) revert NothingGiven();
+        accrue();
+        uint256 scaled = _scaledUp(amount, borrowIndex);
+        uint256 total = scaledDebt + scaled;
+        if (total > _scaledDown(borrowCap, borrowIndex)) revert CapExceeded(borrowCap);
+        scaledDebt = total;
+        scaledDebtOf[onBehalf] += scaled;
+        _payOut(amount);
+        _requireHealthy(onBehalf);
+        emit Borrowed(msg.sender, onBehalf, to, amount);
+        loanToken.safeTransfer(to, amount);
+    }
+
+    /// @notice Repays `amount` of what `onBehalf` owes, at most all of it.
+    /// @return repaid What was taken from the caller.
+    function repay(uint256 amount, address onBehalf) external returns (uint256 repaid) {
+        accrue();
+        repaid = _cancelDebt(onBehalf, amount);
+        emit Repaid(msg.sender, onBehalf, repaid);
+        loanToken.safeTransferFrom(msg.sender, address(this), repaid);
+    }
+
+    // Liquidation
+
+    /// @notice Repays up to `amount` of a debt beyond its limit and takes collateral worth that and a bonus: what the debt
+    /// exceeds its limit by, in basis points of the limit, and {MAX_BONUS} at most. So it grows from nothing while nobody
+    /// comes. If no collateral is left, what is still owed is nobody's: the reserve bears it first, then the lenders.
+    function liquidate(address borrower, uint256 amount) external returns (uint256 repaid, uint256 seized) {
+        accrue();
+        uint256 price = _price();
+        uint256 debt = debtOf(borrower);
+        uint256 limit = _limit(borrower, price);
+        if (debt <= limit) revert Healthy(borrower, debt, limit);
+        uint256 collateral = collateralOf[borrower];
+        uint256 perRepaid = BASIS + _bonus(debt, limit);
+        // What the collateral pays for, rounded up: who takes the last of it pays for all of it.
+        uint256 covered = Math.mulDiv(
+            Math.mulDiv(collateral, price, PRICE, Math.Rounding.Ceil), BASIS, perRepaid, Math.Rounding.Ceil
+        );
+        repaid = _cancelDebt(borrower, Math.min(amount, Math.max(covered, 1)));
+        seized = repaid >= covered
+            ? collateral
+            : Math.min(collateral, Math.mulDiv(Math.mulDiv(repaid, perRepaid, BASIS), PRICE, price));
+        collateralOf[borrower] = collateral - seized;
+        emit Liquidated(msg.sender, borrower, repaid, seized);
+        if (seized == collateral) _writeOff(borrower);
+        loanToken.safeTransferFrom(msg.sender, address(this), repaid);
+        collateralToken.safeTransfer(msg.sender, seized);
+    }
+
+    // Settings
+
+    /// @notice Lets `delegate` borrow and withdraw for the caller.
+    function setDelegate(address delegate, bool allowed) external {
+        isDelegate[msg.sender][delegate] = allowed;
+        emit DelegateSet(msg.sender, delegate, allowed);
+    }
+
+    /// @notice Stops new supply and loans, or lets them go on. Leaving is always possible.
+    function setStopped(bool stop) external {
+        if (msg.sender != guardian) revert NotGuardian(msg.sender);
+        stopped = stop;
+        emit StoppedSet(stop);
+    }
+
+    function withdrawReserve(uint256 amount, address to) external {
+        if (msg.sender != reserveOwner) revert NotReserveOwner(msg.sender);
+        accrue();
+        if (amount > reserve) revert InsufficientSupply(address(this), reserve, amount);
+        reserve -= amount;
+        _payOut(amount);
+        emit ReserveWithdrawn(to, amount);
+        loanToken.safeTransfer(to, amount);
+    }
+
+    // Questions
+
+    /// @notice What the account could withdraw, if there were cash, as of the last accrual.
+    function supplyOf(address account) external view returns (uint256) {
+        return _worthDown(scaledSupplyOf[account], supplyIndex);
+    }
+
+    /// @notice What the account owes, as of the last accrual.
+    function debtOf(address account) public view returns (uint256) {
+        return _worthUp(scaledDebtOf[account], borrowIndex);
+    }
+
+    /// @notice The price of collateral under which the account can be liquidated, times 10^36; zero without debt.
+    function liquidationPrice(address account) external view returns (uint256) {
+        uint256 debt = debtOf(account);
+        if (debt == 0) return 0;
+        if (collateralOf[account] == 0) return type(uint256).max;
+        return Math.mulDiv(debt * BASIS, PRICE, collateralOf[account] * limitBasis, Math.Rounding.Ceil);
+    }
+
+    /// @notice Accrues interest up to now, once a block.
+    function accrue() public {
+        uint256 elapsed = block.timestamp - accruedAt;
+        if (elapsed == 0) return;
+        accruedAt = block.timestamp;
+        uint256 debt = _worthUp(scaledDebt, borrowIndex);
+        if (debt == 0) return;
+        uint256 utilisation = Math.min(WAD, debt * WAD / (debt + cash));
+        uint256 rate = Math.min(rateModel.borrowRate(utilisation), MAX_RATE);
+        borrowIndex += Math.mulDiv(borrowIndex, rate * elapsed, RAY, Math.Rounding.Ceil);
+        // From the totals rounded down, so that lenders are promised no more than borrowers owe.
+        uint256 interest = _worthDown(scaledDebt, borrowIndex) - Math.min(_worthDown(scaledDebt, borrowIndex), debt);
+        uint256 forReserve = Math.mulDiv(interest, reserveBasis, BASIS, Math.Rounding.Ceil);
+        if (scaledSupply == 0) forReserve = interest;
+        else supplyIndex += Math.mulDiv(interest - forReserve, RAY, scaledSupply);
+        reserve += forReserve;
+        emit Accrued(borrowIndex, supplyIndex);
+    }
+
+    function _payOut(uint256 amount) private {
+        uint256 available = cash;
+        if (available < amount) revert InsufficientCash(available, amount);
+        cash = available - amount;
+    }
+
+    /// @dev Takes a payment off a debt, at most all of it; the tokens are still to come.
+    function _cancelDebt(address account, uint256 amount) private returns (uint256 repaid) {
+        uint256 owed = scaledDebtOf[account];
+        uint256 debt = _worthUp(owed, borrowIndex);
+        repaid = Math.min(amount, debt);
+        if (repaid == 0) revert NothingGiven();
+        uint256 scaled = repaid == debt ? owed : _scaledDown(repaid, borrowIndex);
+        scaledDebtOf[account] = owed - scaled;
+        scaledDebt -= scaled;
+        cash += repaid;
+    }
+
+    function _writeOff(address borrower) private {
+        uint256 owed = scaledDebtOf[borrower];
+        if (owed == 0) return;
+        uint256 lost = _worthUp(owed, borrowIndex);
+        scaledDebtOf[borrower] = 0;
+        scaledDebt -= owed;
+        uint256 byReserve = Math.min(reserve, lost);
+        reserve -= byReserve;
+        if (scaledSupply != 0) {
+            uint256 perScaled = Math.mulDiv(lost - byReserve, RAY, scaledSupply, Math.Rounding.Ceil);
+            supplyIndex = supplyIndex > perScaled ? supplyIndex - perScaled : 1;
+        }
+        emit BadDebt(borrower, lost, byReserve);
+    }
+
+    function _requireHealthy(address account) private view {
+        uint256 debt = debtOf(account);
+        if (debt == 0) return;
+        uint256 limit = _limit(account, _price());
+        if (debt > limit) revert Unhealthy(account, debt, limit);
+    }
+
+    function _limit(address account, uint256 price) private view returns (uint256) {
+        return Math.mulDiv(collateralOf[account], price, PRICE) * limitBasis / BASIS;
+    }
+
+    function _bonus(uint256 debt, uint256 limit) private pure returns (uint256) {
+        if (limit == 0) return MAX_BONUS;
+        return Math.min(MAX_BONUS, Math.mulDiv(debt - limit, BASIS, limit));
+    }
+
+    function _price() private view returns (uint256 price) {
+        uint256 updatedAt;
+        (price, updatedAt) = oracle.latestPrice();
+        if (price == 0) revert NoPrice();
+        if (updatedAt > block.timestamp || block.timestamp - updatedAt > maxPriceAge) revert StalePrice(updatedAt);
+    }
+
+    function _scaledDown(uint256 amount, uint256 index) private pure returns (uint256) {
+        return Math.mulDiv(amount, RAY, index);
+    }
+
+    function _scaledUp(uint256 amount, uint256 index) private pure returns (uint256) {
+        return Math.mulDiv(amount, RAY, index, Math.Rounding.Ceil);
+    }
+
+    function _worthDown(uint256 scaled, uint256 index) private pure returns (uint256) {
+        return Math.mulDiv(scaled, index, RAY);
+    }
+
+    function _worthUp(uint256 scaled, uint256 index) private pure returns (uint256) {
+        return Math.mulDiv(scaled, index, RAY, Math.Rounding.Ceil);
+    }
+}

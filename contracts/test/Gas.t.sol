@@ -9,6 +9,10 @@ import {BatchPool} from "src/dex/BatchPool.sol";
 import {ConstantProductPool} from "src/dex/ConstantProductPool.sol";
 import {PoolFactory} from "src/dex/PoolFactory.sol";
 import {Router} from "src/dex/Router.sol";
+import {KinkedRate} from "src/lending/KinkedRate.sol";
+import {LendingMarket} from "src/lending/LendingMarket.sol";
+import {PriceFeed} from "src/lending/PriceFeed.sol";
+import {StakingPool} from "src/staking/StakingPool.sol";
 import {Stablecoin} from "src/tokens/Stablecoin.sol";
 import {WrappedEther} from "src/tokens/WrappedEther.sol";
 
@@ -22,6 +26,8 @@ contract GasTest is Market {
     Router router = new Router(factory, weth);
     ConstantProductPool pool;
     BatchPool batchPool;
+    LendingMarket market;
+    StakingPool staking;
     uint256 batch;
     address[] path;
     address alice = account("alice");
@@ -45,11 +51,50 @@ contract GasTest is Market {
         }
         path.push(token0);
         path.push(token1);
-        FreeToken(token0).mint(alice, 1e24);
+        market = _lending();
+        staking = new StakingPool(FreeToken(token0), FreeToken(token1), address(this), address(this));
+        FreeToken(token1).mint(address(this), 1e18);
+        FreeToken(token1).approve(address(staking), 1e18);
+        staking.notifyRewardAmount(1e18);
+        _join(bob);
+        _join(alice);
         vm.startPrank(alice);
         weth.deposit{value: 1 ether}();
         FreeToken(token0).approve(address(vault), type(uint256).max);
         FreeToken(token0).approve(address(router), type(uint256).max);
+    }
+
+    function _lending() private returns (LendingMarket) {
+        return new LendingMarket(
+            LendingMarket.Terms({
+                loanToken: FreeToken(token0),
+                collateralToken: FreeToken(token1),
+                oracle: new PriceFeed(address(this), address(this), 1000, 1e36),
+                rateModel: new KinkedRate(0, 1e18, 1e19, 8e17),
+                limitBasis: 8000,
+                reserveBasis: 1000,
+                maxPriceAge: 1 hours,
+                supplyCap: 1e30,
+                borrowCap: 1e30,
+                guardian: address(this),
+                reserveOwner: address(this)
+            })
+        );
+    }
+
+    /// @dev Lets an account lend, borrow and stake, so that its slots and the totals are not zero.
+    function _join(address who) private {
+        FreeToken(token0).mint(who, 1e24);
+        FreeToken(token1).mint(who, 1e24);
+        vm.startPrank(who);
+        FreeToken(token0).approve(address(market), type(uint256).max);
+        FreeToken(token1).approve(address(market), type(uint256).max);
+        FreeToken(token0).approve(address(staking), type(uint256).max);
+        market.supply(1e20, who);
+        market.supplyCollateral(1e20, who);
+        market.borrow(1e19, who, who);
+        staking.stake(1e18);
+        vm.stopPrank();
     }
 
     function test_Gas_StablecoinTransfer() external {
@@ -95,5 +140,27 @@ contract GasTest is Market {
 
     function test_Gas_RouterOrder() external {
         router.placeOrder(token0, token1, 3000, 1e18, 0, block.timestamp);
+    }
+
+    function test_Gas_LendingSupply() external {
+        market.supply(1e18, alice);
+    }
+
+    function test_Gas_LendingBorrow() external {
+        market.borrow(1e18, alice, alice);
+    }
+
+    function test_Gas_LendingAccrueAndRepay() external {
+        vm.warp(block.timestamp + 1);
+        market.repay(1e18, alice);
+    }
+
+    function test_Gas_Stake() external {
+        staking.stake(1e18);
+    }
+
+    function test_Gas_AccrueAndTakeReward() external {
+        vm.warp(block.timestamp + 1);
+        staking.getReward();
     }
 }

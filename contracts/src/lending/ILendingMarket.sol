@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {IERC3156FlashLender} from "@openzeppelin/interfaces/IERC3156FlashLender.sol";
+
 /// @notice Says what collateral is worth. Trusted by the markets that were made with it.
 interface IPriceOracle {
     /// @return price What one smallest unit of collateral is worth in smallest units of the loan token, times 10^36.
@@ -29,11 +31,14 @@ interface IRateModel {
 ///
 /// Assumptions: both tokens deliver what is sent and call nobody back; their balances do not change by themselves. The oracle
 /// tells a price that the market may rely on for {maxPriceAge}; while it is older, nobody can borrow, withdraw collateral under
-/// a debt, or liquidate, but supplying, repaying and withdrawing go on.
+/// a debt, or liquidate, but supplying, repaying and withdrawing go on. Oracle and rate model answer: a market whose rate model
+/// reverts stands still for ever.
+///
+/// The market lends its cash within a transaction too, by ERC-3156, free of charge.
 ///
 /// Invariant: what lenders and reserve have is at most the cash and what borrowers owe together; the market holds its cash
 /// and all collateral. {borrowIndex} never falls; {supplyIndex} falls only by {BadDebt}.
-interface ILendingMarket {
+interface ILendingMarket is IERC3156FlashLender {
     error NothingGiven();
     error InvalidTerms();
     /// @notice The market has lent the rest.
@@ -54,6 +59,12 @@ interface ILendingMarket {
     error NotReserveOwner(address caller);
     /// @notice The guardian has stopped new supply and loans.
     error Stopped();
+    /// @notice Lenders have lost nearly everything; the market takes no more supply.
+    error Ruined();
+    /// @notice The market lends its loan token within a transaction, and no other.
+    error TokenNotLent(address token);
+    /// @notice The borrower did not answer as ERC-3156 wants.
+    error LoanRefused(address receiver);
 
     event Supplied(address indexed caller, address indexed onBehalf, uint256 amount);
     event Withdrawn(address indexed caller, address indexed onBehalf, address indexed to, uint256 amount);
@@ -68,4 +79,5 @@ interface ILendingMarket {
     event DelegateSet(address indexed account, address indexed delegate, bool allowed);
     event StoppedSet(bool stopped);
     event ReserveWithdrawn(address indexed to, uint256 amount);
+    event FlashLoan(address indexed receiver, uint256 amount);
 }

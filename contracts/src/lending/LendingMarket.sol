@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ILendingMarket, IPriceOracle, IRateModel} from "./ILendingMarket.sol";
+import {IERC3156FlashBorrower, IERC3156FlashLender} from "@openzeppelin/interfaces/IERC3156.sol";
 import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/utils/math/Math.sol";
 
@@ -41,6 +42,11 @@ contract LendingMarket is ILendingMarket {
     uint256 internal constant MAX_RATE = 2 * RAY / uint256(365 days);
     /// @dev Most collateral that a liquidator gets beyond what was repaid, in basis points.
     uint256 internal constant MAX_BONUS = 1500;
+    /// @dev What a liquidator gets of a loan that its collateral does not cover, in basis points: something, or nobody comes.
+    uint256 internal constant MIN_BONUS = 100;
+    /// @dev Where lenders have lost all but a millionth, an index counts too coarsely to go on.
+    uint256 internal constant MIN_INDEX = RAY / 1e6;
+    bytes32 private constant BORROWED = keccak256("ERC3156FlashBorrower.onFlashLoan");
     /// @dev Most that may be lent against collateral: with the highest bonus a loan at its limit is still covered.
     uint256 internal constant MAX_LIMIT = BASIS * BASIS / (BASIS + MAX_BONUS);
 
@@ -56,18 +62,20 @@ contract LendingMarket is ILendingMarket {
     address public immutable guardian;
     address public immutable reserveOwner;
 
-    /// @notice What a lender has for one scaled unit, times 10^27.
+    /// @notice What a lender has for one scaled unit, times 10^27, as of the last accrual.
     uint256 public supplyIndex = RAY;
-    /// @notice What a borrower owes for one scaled unit, times 10^27.
+    /// @notice What a borrower owes for one scaled unit, times 10^27, as of the last accrual.
     uint256 public borrowIndex = RAY;
     /// @notice Up to when interest is accrued, in seconds since 1970.
     uint256 public accruedAt;
     /// @notice Loan tokens that are not lent.
     uint256 public cash;
+    /// @notice What lenders and reserve have, in scaled units.
     uint256 public scaledSupply;
     uint256 public scaledDebt;
-    /// @notice What belongs to the reserve, in the loan token; part of it may be lent.
-    uint256 public reserve;
+    /// @notice What of {scaledSupply} is the reserve's, which earns as lenders do. Were it not among them, interest on the
+    /// reserve would go to whoever else had supplied, and a few units could be made worth a fortune.
+    uint256 public scaledReserve;
     /// @notice Whether new supply and loans are stopped.
     bool public stopped;
     mapping(address account => uint256) public scaledSupplyOf;
@@ -111,6 +119,7 @@ contract LendingMarket is ILendingMarket {
     function supply(uint256 amount, address onBehalf) external notStopped {
         if (amount == 0) revert NothingGiven();
         accrue();
+        if (supplyIndex < MIN_INDEX) revert Ruined();
         uint256 scaled = _scaledDown(amount, supplyIndex);
         if (scaled == 0) revert NothingGiven();
         uint256 total = scaledSupply + scaled;
@@ -193,7 +202,9 @@ contract LendingMarket is ILendingMarket {
 
     /// @notice Repays up to `amount` of a debt beyond its limit and takes collateral worth that and a bonus: what the debt
     /// exceeds its limit by, in basis points of the limit, and {MAX_BONUS} at most. So it grows from nothing while nobody
-    /// comes. If no collateral is left, what is still owed is nobody's: the reserve bears it first, then the lenders.
+    /// comes. It is no more than what the collateral is worth beyond the debt, lest it make the debt bad; but {MIN_BONUS}
+    /// at least where less is left than that, or nobody comes. If no collateral is left, what is still owed is nobody's: the
+    /// reserve bears it first, then the lenders.
     function liquidate(address borrower, uint256 amount) external returns (uint256 repaid, uint256 seized) {
         accrue();
         uint256 price = _price();
@@ -201,11 +212,10 @@ contract LendingMarket is ILendingMarket {
         uint256 limit = _limit(borrower, price);
         if (debt <= limit) revert Healthy(borrower, debt, limit);
         uint256 collateral = collateralOf[borrower];
-        uint256 perRepaid = BASIS + _bonus(debt, limit);
+        uint256 worth = Math.mulDiv(collateral, price, PRICE, Math.Rounding.Ceil);
+        uint256 perRepaid = BASIS + _bonus(debt, limit, worth);
         // What the collateral pays for, rounded up: who takes the last of it pays for all of it.
-        uint256 covered = Math.mulDiv(
-            Math.mulDiv(collateral, price, PRICE, Math.Rounding.Ceil), BASIS, perRepaid, Math.Rounding.Ceil
-        );
+        uint256 covered = Math.mulDiv(worth, BASIS, perRepaid, Math.Rounding.Ceil);
         repaid = _cancelDebt(borrower, Math.min(amount, Math.max(covered, 1)));
         seized = repaid >= covered
             ? collateral
@@ -235,8 +245,11 @@ contract LendingMarket is ILendingMarket {
     function withdrawReserve(uint256 amount, address to) external {
         if (msg.sender != reserveOwner) revert NotReserveOwner(msg.sender);
         accrue();
-        if (amount > reserve) revert InsufficientSupply(address(this), reserve, amount);
-        reserve -= amount;
+        uint256 held = scaledReserve;
+        uint256 scaled = _scaledUp(amount, supplyIndex);
+        if (scaled > held) revert InsufficientSupply(address(this), _worthDown(held, supplyIndex), amount);
+        scaledReserve = held - scaled;
+        scaledSupply -= scaled;
         _payOut(amount);
         emit ReserveWithdrawn(to, amount);
         loanToken.safeTransfer(to, amount);
@@ -244,14 +257,27 @@ contract LendingMarket is ILendingMarket {
 
     // Questions
 
-    /// @notice What the account could withdraw, if there were cash, as of the last accrual.
+    /// @notice What the account could withdraw now, if there were cash.
     function supplyOf(address account) external view returns (uint256) {
-        return _worthDown(scaledSupplyOf[account], supplyIndex);
+        (, uint256 index,) = _pending();
+        return _worthDown(scaledSupplyOf[account], index);
     }
 
-    /// @notice What the account owes, as of the last accrual.
+    /// @notice What belongs to the reserve now, in the loan token; part of it may be lent.
+    function reserve() external view returns (uint256) {
+        (, uint256 index, uint256 more) = _pending();
+        return _worthDown(scaledReserve + more, index);
+    }
+
+    /// @notice What the account owes now.
     function debtOf(address account) public view returns (uint256) {
-        return _worthUp(scaledDebtOf[account], borrowIndex);
+        (uint256 index,,) = _pending();
+        return _worthUp(scaledDebtOf[account], index);
+    }
+
+    /// @notice What {accrue} would make the indexes now.
+    function currentIndexes() external view returns (uint256 borrowing, uint256 supplying) {
+        (borrowing, supplying,) = _pending();
     }
 
     /// @notice The price of collateral under which the account can be liquidated, times 10^36; zero without debt.
@@ -264,21 +290,62 @@ contract LendingMarket is ILendingMarket {
 
     /// @notice Accrues interest up to now, once a block.
     function accrue() public {
-        uint256 elapsed = block.timestamp - accruedAt;
-        if (elapsed == 0) return;
+        if (block.timestamp == accruedAt) return;
+        (uint256 borrowing, uint256 supplying, uint256 forReserve) = _pending();
         accruedAt = block.timestamp;
-        uint256 debt = _worthUp(scaledDebt, borrowIndex);
-        if (debt == 0) return;
-        uint256 utilisation = Math.min(WAD, debt * WAD / (debt + cash));
+        if (borrowing == borrowIndex) return;
+        borrowIndex = borrowing;
+        supplyIndex = supplying;
+        scaledReserve += forReserve;
+        scaledSupply += forReserve;
+        emit Accrued(borrowing, supplying);
+    }
+
+    // Loans within a transaction, free of charge
+
+    /// @inheritdoc IERC3156FlashLender
+    function flashLoan(IERC3156FlashBorrower receiver, address token, uint256 amount, bytes calldata data)
+        external
+        returns (bool)
+    {
+        if (token != address(loanToken)) revert TokenNotLent(token);
+        if (amount > cash) revert InsufficientCash(cash, amount);
+        emit FlashLoan(address(receiver), amount);
+        loanToken.safeTransfer(address(receiver), amount);
+        if (receiver.onFlashLoan(msg.sender, token, amount, 0, data) != BORROWED) {
+            revert LoanRefused(address(receiver));
+        }
+        loanToken.safeTransferFrom(address(receiver), address(this), amount);
+        return true;
+    }
+
+    /// @inheritdoc IERC3156FlashLender
+    function maxFlashLoan(address token) external view returns (uint256) {
+        return token == address(loanToken) ? cash : 0;
+    }
+
+    /// @inheritdoc IERC3156FlashLender
+    function flashFee(address token, uint256) external view returns (uint256) {
+        if (token != address(loanToken)) revert TokenNotLent(token);
+        return 0;
+    }
+
+    /// @dev The indexes as accruing now would leave them, and what it would give the reserve, in scaled units. Within a block
+    /// that has accrued, the totals are not looked at.
+    function _pending() private view returns (uint256 borrowing, uint256 supplying, uint256 forReserve) {
+        (borrowing, supplying) = (borrowIndex, supplyIndex);
+        uint256 elapsed = block.timestamp - accruedAt;
+        if (elapsed == 0 || scaledDebt == 0) return (borrowing, supplying, 0);
+        uint256 debt = _worthUp(scaledDebt, borrowing);
+        uint256 utilisation = Math.mulDiv(debt, WAD, debt + cash);
         uint256 rate = Math.min(rateModel.borrowRate(utilisation), MAX_RATE);
-        borrowIndex += Math.mulDiv(borrowIndex, rate * elapsed, RAY, Math.Rounding.Ceil);
-        // From the totals rounded down, so that lenders are promised no more than borrowers owe.
-        uint256 interest = _worthDown(scaledDebt, borrowIndex) - Math.min(_worthDown(scaledDebt, borrowIndex), debt);
-        uint256 forReserve = Math.mulDiv(interest, reserveBasis, BASIS, Math.Rounding.Ceil);
-        if (scaledSupply == 0) forReserve = interest;
-        else supplyIndex += Math.mulDiv(interest - forReserve, RAY, scaledSupply);
-        reserve += forReserve;
-        emit Accrued(borrowIndex, supplyIndex);
+        borrowing += Math.mulDiv(borrowing, rate * elapsed, RAY, Math.Rounding.Ceil);
+        // From the debts rounded down, so that lenders are promised no more than borrowers owe.
+        uint256 interest = Math.saturatingSub(_worthDown(scaledDebt, borrowing), debt);
+        uint256 reserved = Math.mulDiv(interest, reserveBasis, BASIS, Math.Rounding.Ceil);
+        if (scaledSupply == 0) reserved = interest;
+        else supplying += Math.mulDiv(interest - reserved, RAY, scaledSupply);
+        forReserve = _scaledDown(reserved, supplying);
     }
 
     function _payOut(uint256 amount) private {
@@ -305,8 +372,10 @@ contract LendingMarket is ILendingMarket {
         uint256 lost = _worthUp(owed, borrowIndex);
         scaledDebtOf[borrower] = 0;
         scaledDebt -= owed;
-        uint256 byReserve = Math.min(reserve, lost);
-        reserve -= byReserve;
+        uint256 byReserve = Math.min(_worthDown(scaledReserve, supplyIndex), lost);
+        uint256 burnt = _scaledUp(byReserve, supplyIndex);
+        scaledReserve -= burnt;
+        scaledSupply -= burnt;
         if (scaledSupply != 0) {
             uint256 perScaled = Math.mulDiv(lost - byReserve, RAY, scaledSupply, Math.Rounding.Ceil);
             supplyIndex = supplyIndex > perScaled ? supplyIndex - perScaled : 1;
@@ -325,9 +394,11 @@ contract LendingMarket is ILendingMarket {
         return Math.mulDiv(collateralOf[account], price, PRICE) * limitBasis / BASIS;
     }
 
-    function _bonus(uint256 debt, uint256 limit) private pure returns (uint256) {
-        if (limit == 0) return MAX_BONUS;
-        return Math.min(MAX_BONUS, Math.mulDiv(debt - limit, BASIS, limit));
+    function _bonus(uint256 debt, uint256 limit, uint256 worth) private pure returns (uint256) {
+        if (limit == 0) return MIN_BONUS;
+        uint256 excess = Math.min(MAX_BONUS, Math.mulDiv(debt - limit, BASIS, limit));
+        uint256 spare = Math.mulDiv(Math.saturatingSub(worth, debt), BASIS, debt);
+        return Math.min(excess, Math.max(spare, MIN_BONUS));
     }
 
     function _price() private view returns (uint256 price) {

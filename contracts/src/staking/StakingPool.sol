@@ -22,9 +22,10 @@ contract StakingPool is Ownable {
     using SafeERC20 for IERC20;
 
     /// @notice What {rewardPerToken} and the rate are multiplied with.
-    uint256 public constant PRECISION = 1e18;
+    /// @dev 2^112 times 10^36 is below 2^232: one unit staked alone may earn the highest reward 2^24 times over.
+    uint256 public constant PRECISION = 1e36;
     /// @notice What the rewards that are not given out may sum up to, so that nothing overflows.
-    uint256 public constant MAX_REWARD = type(uint128).max;
+    uint256 public constant MAX_REWARD = type(uint112).max;
 
     IERC20 public immutable stakingToken;
     IERC20 public immutable rewardsToken;
@@ -48,6 +49,9 @@ contract StakingPool is Ownable {
     uint256 private rate;
     /// @dev Given out while nobody had staked, times {PRECISION}.
     uint256 private unearned;
+    /// @dev What the last division of a reward by the stakes left, times {PRECISION}. The next takes it along: otherwise small
+    /// rewards among many stakes, divided often, would be lost.
+    uint256 private remainder;
 
     error NothingStaked();
     error InsufficientStake(address account, uint256 balance, uint256 amount);
@@ -175,9 +179,14 @@ contract StakingPool is Ownable {
         if (until <= lastUpdateTime) return;
         uint256 given = _sinceUpdate();
         uint256 staked = totalSupply;
-        if (staked == 0) unearned += given;
-        else rewardPerTokenStored += given / staked;
         lastUpdateTime = until;
+        if (staked == 0) {
+            unearned += given;
+            remainder = 0;
+        } else {
+            rewardPerTokenStored += given / staked;
+            remainder = given % staked;
+        }
     }
 
     function _setRewardsDistribution(address distributor) private {
@@ -185,10 +194,10 @@ contract StakingPool is Ownable {
         emit RewardsDistributionChanged(distributor);
     }
 
-    /// @dev What was given out since the last update, times {PRECISION}.
+    /// @dev What was given out since the last update, and what that left, times {PRECISION}.
     function _sinceUpdate() private view returns (uint256) {
         uint256 until = lastTimeRewardApplicable();
-        return until > lastUpdateTime ? (until - lastUpdateTime) * rate : 0;
+        return until > lastUpdateTime ? (until - lastUpdateTime) * rate + remainder : 0;
     }
 
     function _earned(address account, uint256 perToken) private view returns (uint256) {

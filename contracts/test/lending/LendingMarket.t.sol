@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {Suite, vm} from "../Suite.sol";
 import {FreeToken} from "../dex/Tokens.sol";
 import {Ownable} from "@openzeppelin/access/Ownable.sol";
+import {IERC3156FlashBorrower} from "@openzeppelin/interfaces/IERC3156FlashBorrower.sol";
 import {ILendingMarket} from "src/lending/ILendingMarket.sol";
 import {KinkedRate} from "src/lending/KinkedRate.sol";
 import {LendingMarket} from "src/lending/LendingMarket.sol";
@@ -53,7 +54,7 @@ abstract contract LendingSuite is Suite {
 
     /// @dev Lenders and reserve have at most what is there and owed; the market holds what it says.
     function _assertSolvent() internal view {
-        uint256 promised = market.scaledSupply() * market.supplyIndex() / RAY + market.reserve();
+        uint256 promised = market.scaledSupply() * market.supplyIndex() / RAY;
         uint256 owned = market.cash() + (market.scaledDebt() * market.borrowIndex() + RAY - 1) / RAY;
         assertTrue(promised <= owned, "solvent");
         assertTrue(loan.balanceOf(address(market)) >= market.cash(), "cash");
@@ -320,6 +321,57 @@ contract LendingMarketTest is LendingSuite {
         _assertSolvent();
     }
 
+    /// @dev While a loan is covered by a hundredth more than it is, no liquidation takes so much that the rest is not, or is less so.
+    function testFuzz_ALiquidationNeverUncoversALoan(uint256 borrowed, uint256 price, uint256 amount) external {
+        borrowed = bound(borrowed, 1e18, 800e18);
+        _borrow(borrowed);
+        price = bound(price, borrowed * ONE * 1011 / 1_000_000e18, ONE * 99 * borrowed / 80_000e18);
+        feed.set(price);
+        vm.prank(liquidator);
+        market.liquidate(borrower, bound(amount, 1, borrowed));
+        uint256 debt = market.debtOf(borrower);
+        uint256 left = market.collateralOf(borrower);
+        // Collateral for a unit of debt, left / debt, is no less than it was, but for a unit of rounding each.
+        assertTrue((left + 2) * borrowed >= debt * 1000e18, "no worse");
+        assertTrue((left * price / ONE) + 2 >= debt, "covered still");
+        _assertSolvent();
+    }
+
+    /// @dev A debt that its collateral does not cover pays a hundredth to whoever ends it.
+    function test_ABadDebtPaysTheLeastBonus() external {
+        _borrow(800e18);
+        feed.set(ONE / 2);
+        vm.prank(liquidator);
+        (uint256 repaid, uint256 seized) = market.liquidate(borrower, 101e18);
+        vm.assertEq(repaid, 101e18, "repaid");
+        vm.assertApproxEqAbs(seized, 204.02e18, 1e6, "and a hundredth");
+    }
+
+    function test_TheWorthlessAreLiquidatedForNothing() external {
+        _borrow(800e18);
+        feed.set(1);
+        vm.prank(liquidator);
+        (uint256 repaid,) = market.liquidate(borrower, 1);
+        vm.assertEq(repaid, 1, "one unit");
+        vm.assertEq(market.debtOf(borrower), 0, "nothing owed");
+        _assertSolvent();
+    }
+
+    /// @dev After a loss of everything indexes would count too coarsely, and newcomers would share what the old lost.
+    function test_RevertWhen_LendersHaveLostEverything() external {
+        _borrow(800e18);
+        vm.prank(lender);
+        market.withdraw(200e18, lender, lender);
+        feed.set(1);
+        vm.prank(liquidator);
+        market.liquidate(borrower, 1);
+        vm.expectRevert(ILendingMarket.Ruined.selector);
+        vm.prank(liquidator);
+        market.supply(1e18, liquidator);
+        vm.assertEq(market.supplyOf(lender), 1, "all is lost but what the liquidator paid");
+        _assertSolvent();
+    }
+
     function test_BadDebtIsTheReservesFirstAndThenTheLenders() external {
         _borrow(800e18);
         _pass(365 days);
@@ -417,6 +469,70 @@ contract LendingMarketTest is LendingSuite {
         vm.assertEq(fresh.supplyOf(liquidator), 1, "and no more");
     }
 
+    /// @dev The reserve is a lender like others: whoever supplies a unit beside it earns a unit's interest, and cannot make a
+    /// unit so dear that others lose by rounding.
+    function test_AUnitBesideTheReserveStaysAUnit() external {
+        _borrow(800e18);
+        _pass(3650 days);
+        vm.prank(borrower);
+        market.repay(type(uint256).max, borrower);
+        vm.prank(lender);
+        market.withdraw(type(uint256).max, lender, lender);
+        uint256 reserve = market.reserve();
+        assertTrue(reserve > 1e18, "the reserve has something to lend");
+        vm.startPrank(liquidator);
+        market.supply(2, liquidator);
+        market.supplyCollateral(1000e18, liquidator);
+        uint256 dust = market.cash() - market.reserve();
+        market.borrow(market.cash(), liquidator, liquidator);
+        vm.stopPrank();
+        uint256 before = market.supplyIndex();
+        _pass(365 days);
+        market.accrue();
+        assertTrue(market.supplyIndex() <= before * 3, "no more than the highest rate");
+        vm.prank(lender);
+        market.supply(1e18, lender);
+        vm.assertApproxEqAbs(market.supplyOf(lender), 1e18, 10, "nobody loses a deposit");
+        assertTrue(dust < 1e6, "what rounding left is little");
+        _assertSolvent();
+    }
+
+    // Loans within a transaction
+
+    function test_LendsItsCashWithinATransaction() external {
+        Borrower flash = new Borrower(market, loan, true);
+        vm.assertEq(market.maxFlashLoan(address(loan)), 1000e18, "most");
+        vm.assertEq(market.maxFlashLoan(address(collateral)), 0, "no collateral");
+        vm.assertEq(market.flashFee(address(loan), 1), 0, "free");
+        market.flashLoan(flash, address(loan), 1000e18, "");
+        vm.assertEq(loan.balanceOf(address(market)), 1000e18, "all back");
+        _assertSolvent();
+    }
+
+    function test_RevertWhen_AFlashLoanIsRefused() external {
+        Borrower flash = new Borrower(market, loan, false);
+        bytes memory notLent = abi.encodeWithSelector(ILendingMarket.TokenNotLent.selector, collateral);
+        vm.expectRevert(notLent);
+        market.flashLoan(flash, address(collateral), 1, "");
+        vm.expectRevert(notLent);
+        market.flashFee(address(collateral), 1);
+        vm.expectRevert(abi.encodeWithSelector(ILendingMarket.InsufficientCash.selector, 1000e18, 1000e18 + 1));
+        market.flashLoan(flash, address(loan), 1000e18 + 1, "");
+        vm.expectRevert(abi.encodeWithSelector(ILendingMarket.LoanRefused.selector, flash));
+        market.flashLoan(flash, address(loan), 1, "");
+    }
+
+    /// @dev What was borrowed for a transaction, supplied within it, still has to come back.
+    function test_SuppliedLoansGainNothing() external {
+        Borrower flash = new Borrower(market, loan, true);
+        flash.supplyWhatComes();
+        loan.mint(address(flash), 1000e18);
+        market.flashLoan(flash, address(loan), 1000e18, "");
+        vm.assertEq(loan.balanceOf(address(market)), 2000e18, "paid for");
+        vm.assertEq(market.cash(), 2000e18, "and counted");
+        _assertSolvent();
+    }
+
     // The feed
 
     function test_AReportStaysWithinBounds() external {
@@ -439,6 +555,28 @@ contract LendingMarketTest is LendingSuite {
         feed.set(1);
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, lender));
         feed.setReporter(lender);
+    }
+}
+
+/// @dev Borrows within a transaction, and answers or does not.
+contract Borrower is IERC3156FlashBorrower {
+    LendingMarket private immutable market;
+    bool private immutable answers;
+    bool private supplies;
+
+    constructor(LendingMarket market_, FreeToken loan, bool answers_) {
+        market = market_;
+        answers = answers_;
+        loan.approve(address(market_), type(uint256).max);
+    }
+
+    function supplyWhatComes() external {
+        supplies = true;
+    }
+
+    function onFlashLoan(address, address, uint256 amount, uint256, bytes calldata) external returns (bytes32) {
+        if (supplies) market.supply(amount, address(this));
+        return answers ? keccak256("ERC3156FlashBorrower.onFlashLoan") : bytes32(0);
     }
 }
 
@@ -522,7 +660,7 @@ contract LendingHandler is LendingSuite {
     }
 
     function liquidate(uint256 who, uint256 amount) external watched {
-        vm.prank(accounts[(who + 1) % 4]);
+        vm.prank(accounts[(who % 4 + 1) % 4]);
         try market.liquidate(accounts[who % 4], bound(amount, 1, 1e25)) {}
         catch (bytes memory reason) {
             assertTrue(bytes4(reason) == ILendingMarket.Healthy.selector, "only the healthy");
@@ -539,7 +677,7 @@ contract LendingHandler is LendingSuite {
     function check() public view {
         _assertSolvent();
         uint256 put;
-        uint256 scaledSupply;
+        uint256 scaledSupply = market.scaledReserve();
         uint256 scaledDebt;
         for (uint256 i = 0; i < 4; i++) {
             put += market.collateralOf(accounts[i]);

@@ -8,8 +8,8 @@
 //! What the product may rely on:
 //! - [`State::Failed`] and [`Submission::Refused`] mean that no money moved and none will by this request. All doubt (time-outs,
 //!   5xx, answers that cannot be read, codes in no table) is `Unknown`.
-//! - The same order may be sent again with the same correlation ID, as often as needed, where [`Rules::is_idempotent`] says so; that, and not a
-//!   new ID, is what to do after [`Submission::NotSent`], and after `Unknown` only once the state was asked for.
+//! - The same order may be sent again with the same correlation ID, as often as needed, where [`Rules::recognises`] says so; that, and
+//!   not a new ID, is what to do after [`Submission::NotSent`]. After `Unknown`, ask for the state first.
 //! - Nothing in a callback is trusted. Before money is booked, ask for the state, and compare correlation, amount and party.
 
 use std::{fmt, time::Duration};
@@ -58,14 +58,14 @@ pub struct Rules {
     /// Whether the API can reverse a collection. No provider's API reverses a payout.
     pub reverses_collections: bool,
     /// Whether payouts and collections sent again with the same ID are recognised. A Daraja STK push is not: a second is a second prompt.
-    pub is_idempotent: Idempotency,
+    pub recognises: Recognises,
     /// How long after sending a state of `NotFound` may still become another.
     pub settles_within: Duration,
 }
 
 /// Which requests a provider recognises when they come again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Idempotency {
+pub struct Recognises {
     /// Payouts.
     pub payouts: bool,
     /// Collections.
@@ -301,8 +301,9 @@ pub enum Doubt {
 /// A payment that happened.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Completion {
-    /// The provider's receipt; unique with the provider.
-    pub receipt: String,
+    /// The provider's receipt; unique with the provider. The answer to Daraja's STK query has none: it comes with the callback, or with the
+    /// statement.
+    pub receipt: Option<String>,
     /// What moved, where the provider says so. To be compared with the order.
     pub amount: Option<Money>,
     /// The customer's number, whole or masked, where the provider says so. To be compared with [`Msisdn::matches_masked`].

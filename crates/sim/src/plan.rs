@@ -175,9 +175,7 @@ impl Plan {
         let byzantine = byzantine(&mut random.fork("byzantine"), validators, dissemination);
         let machines = machines(&mut random.fork("machines"), validators);
         let links = links(&mut random.fork("links"));
-        let keeps_disks = scheme == CertificateScheme::Bls12381Threshold;
-        let events = Script { keeps_disks, ..Script::new(random.fork("events"), validators, &byzantine, links) };
-        let events = events.write(steps);
+        let events = Script::new(random.fork("events"), validators, &byzantine, links).write(steps);
         Self {
             seed,
             steps,
@@ -243,8 +241,6 @@ struct Script {
     honest: Vec<usize>,
     validators: usize,
     links: Links,
-    /// Whether no disk is lost: who deals shares a second time, having lost what it dealt, shuts out those who acknowledged the first.
-    keeps_disks: bool,
     /// Members that have lost their disks.
     wiped: BTreeSet<usize>,
     /// Members that are down, with the step at which they start again.
@@ -262,7 +258,6 @@ impl Script {
             honest,
             validators,
             links,
-            keeps_disks: false,
             wiped: BTreeSet::new(),
             down: BTreeMap::new(),
             parted_until: None,
@@ -342,7 +337,7 @@ impl Script {
     fn wipe(&mut self, member: usize) -> Event {
         let faulty = self.validators - self.honest.len() + self.wiped.len();
         let is_one_too_many = faulty >= tolerated(self.validators) && !self.wiped.contains(&member);
-        if self.keeps_disks || is_one_too_many {
+        if is_one_too_many {
             return Event::Crash(member);
         }
         self.wiped.insert(member);

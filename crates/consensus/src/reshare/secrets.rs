@@ -5,7 +5,10 @@
 //! key that is derived from the node's identity and 32 random bytes for every record, and bound to their place: whoever has the
 //! storage without the identity learns nothing but sizes. A record that does not open counts as lost.
 //!
-//! The share of the first epoch is the configured one until another is stored.
+//! The share of the first epoch is the configured one, and stays in use until a ceremony succeeds. So long, a node whose disk is lost
+//! still has a share to deal, and must not deal it in another way than before: who acknowledged the first dealing would look like
+//! a liar. So its seeds are derived from that share and its identity, as nonces are from keys in RFC 6979. Later seeds are random: a
+//! node that has lost its disk has no share, and does not deal.
 
 use bytes::BufMut;
 use commonware_codec::{Copying, DecodeExt as _, Encode as _, FixedSize as _, Write};
@@ -93,6 +96,13 @@ impl<E: Runtime> Secrets<E> {
         std::future::pending().await
     }
 
+    fn has_no_share_but(&self, share: &GroupShare) -> bool {
+        let Some(records) = self.records.as_ref() else { return false };
+        let mut shares = records.keys().filter(|place| place.as_ref()[0] == SHARE);
+        let share = encode(share);
+        shares.all(|place| self.get(place).is_some_and(|stored| stored == share))
+    }
+
     fn get(&self, place: &Place) -> Option<Zeroizing<Vec<u8>>> {
         let sealed = self.records.as_ref()?.get(place)?;
         let opened = open(&self.seal, place, sealed);
@@ -101,6 +111,13 @@ impl<E: Runtime> Secrets<E> {
         }
         opened
     }
+}
+
+/// The seed of who deals the share it was configured with.
+fn derived_seed(seal: &Transcript, share: &GroupShare, epoch: Epoch) -> Summary {
+    let mut seed = seal.fork(b"seed");
+    seed.commit(encode(share).as_slice()).commit(epoch.get().to_be_bytes().as_slice());
+    seed.summarize()
 }
 
 fn place(kind: u8, epoch: Epoch, dealer: &[u8]) -> Place {
@@ -160,8 +177,12 @@ impl<E: Runtime> SecretStore for Secrets<E> {
     }
 
     async fn get_seed(&mut self, epoch: Epoch) -> Option<Summary> {
-        let seed = self.get(&place(SEED, epoch, &[]))?;
-        Summary::decode(Copying(seed.as_slice())).ok()
+        let stored = self.get(&place(SEED, epoch, &[]));
+        let stored = stored.and_then(|seed| Summary::decode(Copying(seed.as_slice())).ok());
+        stored.or_else(|| {
+            let share = self.first_share.as_ref().filter(|share| self.has_no_share_but(share))?;
+            Some(derived_seed(&self.seal, share, epoch))
+        })
     }
 
     async fn put_dealing<P: Identity>(&mut self, epoch: Epoch, dealer: P, private: DealerPrivMsg) {

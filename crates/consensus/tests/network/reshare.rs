@@ -171,6 +171,27 @@ fn a_dealer_that_crashed_is_not_missed_and_gets_its_share_afterwards() {
 }
 
 #[test]
+fn a_dealer_that_lost_its_disk_deals_the_same_again() {
+    run(30, kind(), |mut net| async move {
+        net.start_all().await;
+        // Parts are dealt and acknowledged, and nobody's log is in a block yet.
+        net.reach(&ALL, EPOCH / 2 - 3, 120).await;
+        net.crash(3).await;
+        net.wipe(3);
+        net.start(3).await;
+        net.reach(&ALL, EPOCH + 3, 240).await;
+        assert!(net.blocked().await.is_empty(), "nobody looks like a liar");
+        assert_eq!(info(&net, 0, 1).outcome, EpochOutcome::Success);
+        net.reach(&ALL, 2 * EPOCH + 3, 240).await;
+        assert!(net.status(3).is_validator, "it was given a share again");
+        net.crash(0).await;
+        net.reach(&[1, 2, 3], 3 * EPOCH + 5, 240).await;
+        assert!(net.blocked().await.is_empty());
+        net.agree();
+    });
+}
+
+#[test]
 fn a_member_that_restarts_again_and_again_keeps_its_part() {
     run(24, kind(), |mut net| async move {
         net.start_all().await;

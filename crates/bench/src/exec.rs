@@ -25,6 +25,9 @@ pub(crate) struct ExecArgs {
     /// Timed runs of each kind [default: 11, or 5 where a run takes long]
     #[arg(long)]
     runs: Option<NonZeroUsize>,
+    /// Run as many copies of the plain loop at once too, which need nothing of each other: what the machine gives at best
+    #[arg(long)]
+    ceiling: bool,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -54,7 +57,7 @@ pub(crate) fn run(args: &ExecArgs) -> eyre::Result<ExitCode> {
 }
 
 fn line(sample: &Sample, args: &ExecArgs) -> eyre::Result<Line> {
-    let plan = Plan { threads: args.threads, runs: args.runs };
+    let plan = Plan { threads: args.threads, runs: args.runs, has_copies: args.ceiling };
     let measured = measure(sample, plan).wrap_err_with(|| format!("failed to execute {}", sample.name))?;
     let traces = trace(sample).wrap_err_with(|| format!("failed to trace {}", sample.name))?;
     Ok(Line::new(sample, args.threads, &measured, &traces))

@@ -1,14 +1,20 @@
 //! Times a block, sequential and parallel by turns in one process, and compares everything that comes out.
+//!
+//! What two threads can gain at best, a machine decides: cores share caches, memory and the host. So a third kind of run
+//! can be taken by turns with the others: as many copies of the plain loop at once as there are threads, which need nothing
+//! of each other ([`Measured::copies`]).
 
 use std::{
     num::NonZeroUsize,
-    sync::Arc,
+    sync::{Arc, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
-use alloy_eips::eip7685::Requests;
+use alloy_consensus::transaction::Recovered;
+use alloy_eips::{Decodable2718 as _, Encodable2718 as _, eip7685::Requests};
 use braid_exec::{AccessListUse, BlockContext, BlockOutcome, Config, ExecError, access_list::BlockAccessList, execute};
-use braid_types::{Receipt, RecoveredTx, StateChanges};
+use braid_types::{Receipt, RecoveredTx, StateChanges, Transaction};
 
 use crate::{
     baseline,
@@ -41,6 +47,8 @@ pub struct Plan {
     pub threads: NonZeroUsize,
     /// Timed runs of each kind, after one that is not timed; `None`: as many as the length of a run suggests.
     pub runs: Option<NonZeroUsize>,
+    /// Whether copies of the plain loop are run at once too.
+    pub has_copies: bool,
 }
 
 /// What a run took.
@@ -61,6 +69,8 @@ pub struct Measured {
     pub sequential: Cost,
     /// Median of the executor.
     pub parallel: Cost,
+    /// Median of as many copies of the plain loop at once as there are threads, until the last has ended; if asked for.
+    pub copies: Option<Duration>,
     /// Whether gas, receipts, requests and changes were the same on every run.
     pub identical: bool,
     /// Processors that other programs kept busy meanwhile; `None` where the system does not tell.
@@ -88,13 +98,23 @@ impl From<BlockOutcome> for Left {
 /// # Errors
 /// If either side fails to execute it.
 pub fn measure(sample: &Sample, plan: Plan) -> Result<Measured, ExecError<Missing>> {
+    thread::scope(|scope| {
+        let copies = plan.has_copies.then(|| Copies::start(scope, sample, plan.threads));
+        measure_beside(sample, plan, copies)
+    })
+}
+
+fn measure_beside(sample: &Sample, plan: Plan, copies: Option<Copies<'_>>) -> Result<Measured, ExecError<Missing>> {
     let (once, expected) = sequential(sample)?;
     let runs = plan.runs.map_or(if once.wall < LONG_RUN { 11 } else { 5 }, NonZeroUsize::get);
     let (_, first) = parallel(sample, plan.threads)?;
     let mut identical = first == expected;
     let since = Since::now();
-    let (mut sequential_costs, mut parallel_costs) = (Vec::new(), Vec::new());
+    let (mut sequential_costs, mut parallel_costs, mut copies_times) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
+        if let Some(copies) = &copies {
+            copies_times.push(copies.run()?);
+        }
         let (cost, left) = sequential(sample)?;
         identical &= left == expected;
         sequential_costs.push(cost);
@@ -106,9 +126,82 @@ pub fn measure(sample: &Sample, plan: Plan) -> Result<Measured, ExecError<Missin
         gas: expected.gas_used,
         sequential: medians(&sequential_costs),
         parallel: medians(&parallel_costs),
+        copies: copies.map(|_| median(copies_times)),
         identical,
         others: since.used_by_others(),
     })
+}
+
+/// Threads that each run the plain loop when they are told to; they end when this is dropped.
+struct Copies<'a> {
+    sample: &'a Sample,
+    begin: Vec<mpsc::Sender<()>>,
+    ended: mpsc::Receiver<Result<(), ExecError<Missing>>>,
+}
+
+impl<'a> Copies<'a> {
+    /// As many threads as there are, but for the caller's.
+    fn start<'s>(scope: &'s thread::Scope<'s, '_>, sample: &'a Sample, threads: NonZeroUsize) -> Self
+    where
+        'a: 's,
+    {
+        let (tell, ended) = mpsc::channel();
+        let start = |_| {
+            let (begin, told) = mpsc::channel();
+            let tell = tell.clone();
+            scope.spawn(move || {
+                let (transactions, state) = unshared(sample);
+                told.iter().for_each(|()| copy(&sample.context, &transactions, &state, &tell));
+            });
+            begin
+        };
+        Self { sample, begin: (1..threads.get()).map(start).collect(), ended }
+    }
+
+    /// Runs all copies at once, one of them here; returns the time until the last has ended.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+    fn run(&self) -> Result<Duration, ExecError<Missing>> {
+        let start = Instant::now();
+        for begin in &self.begin {
+            // Who cannot be told has panicked, and the scope passes that on.
+            let _ = begin.send(());
+        }
+        let Sample { context, transactions, state, .. } = self.sample;
+        let own = baseline::run(context, transactions, state)?;
+        for ended in self.ended.iter().take(self.begin.len()) {
+            ended?;
+        }
+        let time = start.elapsed();
+        drop(own);
+        Ok(time)
+    }
+}
+
+/// Runs the plain loop, and tells that it has ended before what it left is freed.
+fn copy(
+    context: &BlockContext,
+    transactions: &[RecoveredTx],
+    state: &MemoryState,
+    tell: &mpsc::Sender<Result<(), ExecError<Missing>>>,
+) {
+    let (told, left) = match baseline::run(context, transactions, state) {
+        Ok(left) => (Ok(()), Some(left)),
+        Err(error) => (Err(error), None),
+    };
+    // Nobody waits for it any more if another copy failed.
+    let _ = tell.send(told);
+    drop(left);
+}
+
+/// A sample's transactions and state with nothing whose uses are counted in one place for all threads.
+fn unshared(sample: &Sample) -> (Vec<RecoveredTx>, MemoryState) {
+    let unshared = |transaction: &RecoveredTx| {
+        let encoded = transaction.encoded_2718();
+        // What was encoded can be decoded.
+        let decoded = Transaction::decode_2718_exact(&encoded).unwrap_or_else(|_| transaction.inner().clone());
+        Arc::new(Recovered::new_unchecked(decoded, transaction.signer()))
+    };
+    (sample.transactions.iter().map(unshared).collect(), sample.state.unshared())
 }
 
 fn sequential(sample: &Sample) -> Result<(Cost, Left), ExecError<Missing>> {
@@ -208,7 +301,19 @@ mod tests {
         }
         let (_, one) = sequential(&sample).unwrap();
         assert!(one.changes.accounts.values().any(|change| change.storage_cleared), "some are destroyed");
-        let plan = Plan { threads: NonZeroUsize::MIN, runs: Some(NonZeroUsize::MIN) };
+        let plan = Plan { threads: NonZeroUsize::MIN, runs: Some(NonZeroUsize::MIN), has_copies: false };
         assert!(measure(&sample, plan).unwrap().identical);
+    }
+
+    #[test]
+    fn copies_run_the_whole_block_each_and_pass_errors_on() {
+        let mut sample = crate::workload::find("erc20-random-oz")[0].sample(Some(50)).unwrap();
+        let plan = Plan { threads: NonZeroUsize::new(3).unwrap(), runs: Some(NonZeroUsize::MIN), has_copies: true };
+        let measured = measure(&sample, plan).unwrap();
+        assert!(measured.copies.is_some_and(|copies| copies > Duration::ZERO));
+        assert_eq!(measure(&sample, Plan { has_copies: false, ..plan }).unwrap().copies, None);
+        sample.transactions.swap_remove(0);
+        let run = || thread::scope(|scope| Copies::start(scope, &sample, plan.threads).run());
+        assert!(matches!(run(), Err(ExecError::InvalidTransaction { .. })));
     }
 }

@@ -49,7 +49,7 @@ fn curve(group: &Group, args: &PlotArgs) -> eyre::Result<Curve> {
     let mut sums = vec![(Duration::ZERO, Duration::ZERO); args.threads.get()];
     group.for_each(|sample| {
         for (count, (sequential, parallel)) in (1..).filter_map(NonZeroUsize::new).zip(&mut sums) {
-            let measured = measure(&sample, Plan { threads: count, runs: args.runs })
+            let measured = measure(&sample, Plan { threads: count, runs: args.runs, has_copies: false })
                 .wrap_err_with(|| format!("failed to execute {}", sample.name))?;
             ensure!(measured.identical, "the results of {} on {count} threads differ", sample.name);
             *sequential += measured.sequential.wall;

@@ -40,6 +40,9 @@ pub(crate) struct Line {
     critical_path_all: f64,
     /// Speed-up that these threads could reach if transactions waited for storage and code alone.
     limit: f64,
+    /// Times the plain loop's throughput that as many copies of it as threads have at once; absent unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ceiling: Option<f64>,
     /// Processors that other programs kept busy meanwhile, at most over several blocks; absent where the system does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     others: Option<f64>,
@@ -60,6 +63,8 @@ struct Times {
     without_fees: Duration,
     all: Duration,
     scheduled: Duration,
+    /// Of the copies of the plain loop at once; zero where they were not run.
+    copies: Duration,
 }
 
 impl Times {
@@ -76,7 +81,16 @@ impl Times {
             without_fees: traces.graph(Conflicts::WithoutFees).longest_chain(),
             all: traces.graph(Conflicts::All).longest_chain(),
             scheduled: storage.schedule(threads),
+            copies: measured.copies.unwrap_or_default(),
         }
+    }
+}
+
+impl Times {
+    /// What so many copies of the plain loop do at once, as a multiple of what one does alone.
+    fn ceiling(&self, threads: NonZeroUsize) -> Option<f64> {
+        let all = self.sequential.saturating_mul(u32::try_from(threads.get()).unwrap_or(u32::MAX));
+        (!self.copies.is_zero()).then(|| ratio(all, self.copies))
     }
 }
 
@@ -94,6 +108,7 @@ impl Add for Times {
             without_fees: self.without_fees + other.without_fees,
             all: self.all + other.all,
             scheduled: self.scheduled + other.scheduled,
+            copies: self.copies + other.copies,
         }
     }
 }
@@ -150,6 +165,7 @@ impl Line {
             critical_path_without_fees: ratio(times.traced, times.without_fees),
             critical_path_all: ratio(times.traced, times.all),
             limit: ratio(times.traced, times.scheduled),
+            ceiling: times.ceiling(threads),
             others,
             times,
         }
@@ -222,11 +238,15 @@ impl Reporter {
         )?;
         writeln!(
             out,
-            "any number; the same if they waited for accounts too but for the fee recipient's, and for everything.\n"
+            "any number; the same if they waited for accounts too but for the fee recipient's, and for everything. Ceiling: what as"
         )?;
         writeln!(
             out,
-            "{:<38} {:>6} {:>6} {:>7} {:>10} {:>10} {:>7} {:>5}  {:>6} {:>6} {:>6} {:>6}  results",
+            "many copies of the plain loop do at once, as a multiple of what one does alone (with --ceiling).\n"
+        )?;
+        writeln!(
+            out,
+            "{:<38} {:>6} {:>6} {:>7} {:>10} {:>10} {:>7} {:>5}  {:>6} {:>6} {:>6} {:>6} {:>7}  results",
             "workload",
             "txs",
             "Mgas",
@@ -238,7 +258,8 @@ impl Reporter {
             "best",
             "any",
             "acct",
-            "all"
+            "all",
+            "ceiling"
         )
     }
 
@@ -254,7 +275,7 @@ impl Reporter {
         } else {
             writeln!(
                 out,
-                "{:<38} {:>6} {:>6} {:>7.2} {:>7.2} ms {:>7.2} ms {:>6.3}x {:>5.2}  {:>6.2} {:>6.1} {:>6.1} {:>6.1}  {}{}",
+                "{:<38} {:>6} {:>6} {:>7.2} {:>7.2} ms {:>7.2} ms {:>6.3}x {:>5.2}  {:>6.2} {:>6.1} {:>6.1} {:>6.1} {:>7}  {}{}",
                 line.workload,
                 line.transactions,
                 line.gas / 1_000_000,
@@ -267,6 +288,7 @@ impl Reporter {
                 line.critical_path,
                 line.critical_path_without_fees,
                 line.critical_path_all,
+                line.ceiling.map_or_else(|| "-".to_owned(), |ceiling| format!("{ceiling:.3}x")),
                 if line.identical { "identical" } else { "DIFFERENT" },
                 line.disturbance(),
             )?;
@@ -311,6 +333,14 @@ mod tests {
         let json = serde_json::to_string(&line("x", 3, 2, true)).unwrap();
         let expected = r#"{"workload":"x","transactions":10,"gas":7,"threads":1,"sequential_ms":3.0,"parallel_ms":2.0,"speedup":1.5,"identical":true,"#;
         assert!(json.starts_with(expected), "{json}");
+    }
+
+    #[test]
+    fn the_ceiling_is_that_of_all_copies_together() {
+        let (sequential, copies) = (Duration::from_millis(3), Duration::from_millis(4));
+        let threads = NonZeroUsize::new(2).unwrap();
+        assert_eq!(Times { sequential, copies, ..Times::default() }.ceiling(threads), Some(1.5));
+        assert_eq!(Times { sequential, ..Times::default() }.ceiling(threads), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{
-    Address, B256, U256,
+    Address, B256, Bytes, U256,
     map::{AddressMap, B256Map, U256Map},
 };
 use braid_types::{Height, StateChanges};
@@ -61,6 +61,22 @@ impl MemoryState {
         self.hashes.insert(height, hash);
     }
 
+    /// A copy that shares no byte code. Clones of one code are counted in one place, which threads that run the same contracts
+    /// would send back and forth.
+    #[must_use]
+    pub fn unshared(&self) -> Self {
+        let mut copy = self.clone();
+        #[expect(clippy::iter_over_hash_type, reason = "codes are independent of each other")]
+        for code in copy.codes.values_mut() {
+            *code = unshared(code);
+        }
+        #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
+        for stored in copy.accounts.values_mut() {
+            stored.info.code = stored.info.code.as_ref().map(unshared);
+        }
+        copy
+    }
+
     /// The value of a slot; zero if nothing was stored.
     pub fn slot(&self, address: Address, slot: U256) -> U256 {
         self.accounts.get(&address).and_then(|stored| stored.storage.get(&slot)).copied().unwrap_or_default()
@@ -95,6 +111,12 @@ impl MemoryState {
         }
         Ok(())
     }
+}
+
+fn unshared(code: &Bytecode) -> Bytecode {
+    let bytes = Bytes::copy_from_slice(&code.original_bytes());
+    // What was code before is code again.
+    Bytecode::new_raw_checked(bytes).unwrap_or_else(|_| code.clone())
 }
 
 impl DatabaseRef for MemoryState {

@@ -160,7 +160,7 @@ impl Accesses {
         let hash = account_hash(&address);
         let seen = seen(&mut account);
         let (is_touched, is_created) = (account.is_touched(), account.is_created());
-        let is_removed = is_touched && (account.is_selfdestructed() || (removes_empty && account.is_empty()));
+        let is_removed = is_removed(&account, removes_empty && !view.is_beneficiary(&address));
         let left = if is_touched { (!is_removed).then(|| account_state(&account.info)) } else { seen };
         let clears_storage = is_touched && (is_removed || is_created) && seen.is_some();
         let is_changed = left != seen || clears_storage;
@@ -331,6 +331,12 @@ pub(crate) fn withdraw<S: revm::DatabaseRef>(
             hashes.push(short(access.hash));
         }
     }
+}
+
+/// Whether a transaction removes an account. `removes_empty`: whether one that was touched and is empty goes (EIP-161).
+/// The fee recipient does not: it is not paid yet, and whoever pays it decides.
+pub(crate) fn is_removed(account: &Account, removes_empty: bool) -> bool {
+    account.is_touched() && (account.is_selfdestructed() || (removes_empty && account.is_empty()))
 }
 
 /// What a transaction found of an account.

@@ -269,7 +269,7 @@ impl<E: std::error::Error> Committer<E> {
             self.beneficiary = left;
         }
         if !own.is_destroyed {
-            self.pay_fee(shared, worker, included.fee, index);
+            self.pay_fee(shared, worker, (before, included.fee), index);
         }
         if let Some(recorder) = &mut self.recorder {
             let states = (before, self.beneficiary);
@@ -304,21 +304,21 @@ impl<E: std::error::Error> Committer<E> {
         })
     }
 
-    /// Credits the fee recipient, and touches it even if there is nothing to credit.
+    /// Credits the fee recipient, which was `before` before the transaction, and touches it even if there is nothing to
+    /// credit: so one that is empty goes.
     fn pay_fee<S: DatabaseRef<Error = E>>(
         &mut self,
         shared: &Shared<'_, S>,
         worker: &mut Worker<'_, S>,
-        fee: U256,
+        (before, fee): (Option<AccountState>, U256),
         index: u32,
     ) {
-        let existed = self.beneficiary.is_some();
         let mut state = self.beneficiary.take().unwrap_or_default();
         // As revm does it: what cannot be added is lost.
         state.balance = state.balance.checked_add(fee).unwrap_or(state.balance);
         let is_removed = shared.block.fork >= Fork::SpuriousDragon && state == AccountState::default();
         self.beneficiary = (!is_removed).then_some(state);
-        if existed && is_removed {
+        if before.is_some() && is_removed {
             let address = shared.block.beneficiary;
             let (hash, certainty) = (account_hash(&address), Certainty::Unknown);
             let write = AccountWrite { address, hash, state: None, clears_storage: true, certainty };

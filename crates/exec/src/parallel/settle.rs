@@ -11,7 +11,7 @@ use revm::{
 };
 
 use super::{
-    access::{certainty, seen},
+    access::{certainty, is_removed, seen},
     memory::{AccountWrite, SlotWrite, Standing, Version, account_hash, clear_hash, slot_hash},
     view::View,
 };
@@ -44,8 +44,7 @@ impl<S: DatabaseRef> Settling<'_, '_, S> {
         let mut own = Own::default();
         #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
         for (address, account) in journal.drain() {
-            let is_removed =
-                account.is_touched() && (account.is_selfdestructed() || (self.removes_empty && account.is_empty()));
+            let is_removed = is_removed(&account, self.removes_empty && address != self.beneficiary);
             see(address, &account, is_removed);
             if account.is_touched() {
                 self.account(address, account, is_removed, &mut own);

@@ -142,6 +142,10 @@ impl<'a, S: DatabaseRef> View<'a, S> {
         (self.filter[(bit / 64) & (self.filter.len() - 1)] >> (bit % 64)) & 1 != 0
     }
 
+    pub(crate) fn is_beneficiary(&self, address: &Address) -> bool {
+        self.beneficiary == *address
+    }
+
     pub(crate) const fn memory(&self) -> &'a Memory {
         self.memory
     }

@@ -62,6 +62,27 @@ fn the_fee_recipients_balance_is_read_while_it_earns() {
 }
 
 #[test]
+fn an_empty_fee_recipient_that_is_touched_goes_unless_it_earns() {
+    // Whether it is there at first, what the first transaction pays for gas, and the others.
+    for (exists, first, others) in
+        [(true, 1, 1), (true, 0, 0), (true, 0, 1), (false, 1, 1), (false, 0, 0), (false, 0, 1)]
+    {
+        let mut stage = Stage::new(Fork::Shanghai);
+        if exists {
+            stage.world.put(MINER, U256::ZERO, 0);
+        }
+        for number in 0..24 {
+            let (sender, price) = (stage.sender(number % 8), if number == 0 { first } else { others });
+            stage.legacy(sender, TxKind::Call(MINER), U256::ZERO, &[], price);
+        }
+        let ended = stage.run();
+        let change = ended.done.changes.accounts.get(&MINER);
+        assert_eq!(ended.state(MINER).is_some(), others > 0);
+        assert_eq!(change.is_some_and(|change| change.storage_cleared), exists && first == 0);
+    }
+}
+
+#[test]
 fn gas_prices_and_senders_are_seen() {
     let mut stage = Stage::new(Fork::London);
     stage.deploy(CONTRACT, &diary(&[GASPRICE, ORIGIN, ADD, CALLER, XOR]), 0);

@@ -312,7 +312,7 @@ mod tests {
         let measured = measure(&sample, plan).unwrap();
         assert!(measured.copies.is_some_and(|copies| copies > Duration::ZERO));
         assert_eq!(measure(&sample, Plan { has_copies: false, ..plan }).unwrap().copies, None);
-        sample.transactions.swap_remove(0);
+        sample.transactions.push(Arc::clone(&sample.transactions[0]));
         let run = || thread::scope(|scope| Copies::start(scope, &sample, plan.threads).run());
         assert!(matches!(run(), Err(ExecError::InvalidTransaction { .. })));
     }

@@ -12,7 +12,7 @@ use braid_types::changes::AccountState;
 use revm::{
     bytecode::Bytecode,
     primitives::KECCAK_EMPTY,
-    state::{Account, AccountInfo, EvmState},
+    state::{Account, AccountInfo, EvmState, TransactionId},
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
 };
 
 use super::{
+    kept::Keeping,
     memory::{AccountWrite, Certainty, SlotWrite, Standing, Version, account_hash, clear_hash, slot_hash},
     view::{View, short},
 };
@@ -77,6 +78,8 @@ pub(crate) struct Accesses {
     pub(crate) codes: Vec<(B256, Bytecode)>,
     pub(crate) tracked: Vec<TrackedSlot>,
     pub(crate) log_patches: Vec<LogPatch>,
+    /// Hashes of all accounts and slots, close together: mostly these alone are looked at.
+    pub(crate) hashes: Vec<u32>,
 }
 
 /// One transaction's part of the lists.
@@ -88,6 +91,9 @@ pub(crate) struct AccessRange {
     /// `slot` of a patch counts from the start of the transaction's tracked slots.
     pub(crate) tracked: Range<usize>,
     pub(crate) log_patches: Range<usize>,
+    pub(crate) hashes: Range<usize>,
+    /// Whether its accounts are to be looked at in any case: a nonce was guessed, or the fee recipient is among them.
+    pub(crate) is_special: bool,
 }
 
 /// What of a transaction decides how its accounts are looked at.
@@ -100,6 +106,16 @@ pub(crate) struct Sender {
     pub(crate) needs_nonces: bool,
     /// Whether there are EIP-7702 authorizations, which ask for nonces of whatever accounts.
     pub(crate) has_authorizations: bool,
+}
+
+/// How a transaction's part of the journal is taken over.
+#[derive(Debug)]
+pub(crate) struct Taking<'t> {
+    pub(crate) sender: Sender,
+    /// Whether empty accounts that were touched go (EIP-161).
+    pub(crate) removes_empty: bool,
+    pub(crate) keeping: Keeping,
+    pub(crate) tracker: &'t Tracker,
 }
 
 /// Where an account has more, 2^128 wei, no balance of the transaction is treated as a sum: what the rest can pay to one account, all
@@ -115,52 +131,70 @@ impl Accesses {
     pub(crate) fn reserve(&mut self, transactions: usize) {
         self.accounts.reserve(3 * transactions);
         self.slots.reserve(3 * transactions);
+        self.hashes.reserve(6 * transactions);
     }
 
-    /// Takes over a journal. `removes_empty`: whether empty accounts that were touched go (EIP-161).
+    /// Empties the lists; their memory serves the next run.
+    pub(crate) fn clear(&mut self) {
+        self.accounts.clear();
+        self.slots.clear();
+        self.codes.clear();
+        self.tracked.clear();
+        self.log_patches.clear();
+        self.hashes.clear();
+    }
+
+    /// Takes over what a transaction did from a journal, but for what stays there.
     pub(crate) fn take<S: revm::DatabaseRef>(
         &mut self,
         journal: &mut EvmState,
         view: &mut View<'_, S>,
-        sender: &Sender,
-        tracker: &Tracker,
-        removes_empty: bool,
+        taking: Taking<'_>,
     ) -> AccessRange {
+        let Taking { sender, removes_empty, mut keeping, tracker } = taking;
         let start = (self.accounts.len(), self.slots.len(), self.codes.len());
-        let (tracked, log_patches) = (self.tracked.len(), self.log_patches.len());
+        let (tracked, log_patches, hashes) = (self.tracked.len(), self.log_patches.len(), self.hashes.len());
         self.tracked.extend_from_slice(tracker.slots());
         self.log_patches.extend_from_slice(tracker.log_patches());
-        #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
-        for (address, account) in journal.drain() {
-            self.take_account(address, account, view, sender, removes_empty, tracked);
-        }
+        journal.retain(|&address, account| {
+            if !keeping.has_loaded(account) {
+                return true;
+            }
+            self.take_account(address, account, view, &sender, removes_empty, (tracked, keeping.transaction()));
+            keeping.keep(&address, account)
+        });
         let accounts = &mut self.accounts[start.0..];
         let is_large = |access: &AccountAccess| access.seen.is_some_and(|seen| seen.balance > LARGEST_SUMMED);
         if accounts.iter().any(is_large) {
             accounts.iter_mut().for_each(|access| access.needs_balance = true);
         }
+        let is_special = accounts.iter().any(|access| access.is_guessed || view.is_beneficiary(&access.address));
+        self.hashes.extend(accounts.iter().map(|access| short(access.hash)));
+        self.hashes.extend(self.slots[start.1..].iter().map(|access| short(access.hash)));
         AccessRange {
             accounts: start.0..self.accounts.len(),
             slots: start.1..self.slots.len(),
             codes: start.2..self.codes.len(),
             tracked: tracked..self.tracked.len(),
             log_patches: log_patches..self.log_patches.len(),
+            hashes: hashes..self.hashes.len(),
+            is_special,
         }
     }
 
     fn take_account<S: revm::DatabaseRef>(
         &mut self,
         address: Address,
-        mut account: Account,
+        account: &mut Account,
         view: &mut View<'_, S>,
         sender: &Sender,
         removes_empty: bool,
-        first_tracked: usize,
+        (first_tracked, transaction): (usize, TransactionId),
     ) {
         let hash = account_hash(&address);
-        let seen = seen(&mut account);
+        let seen = seen(account);
         let (is_touched, is_created) = (account.is_touched(), account.is_created());
-        let is_removed = is_removed(&account, removes_empty && !view.is_beneficiary(&address));
+        let is_removed = is_removed(account, removes_empty && !view.is_beneficiary(&address));
         let left = if is_touched { (!is_removed).then(|| account_state(&account.info)) } else { seen };
         let clears_storage = is_touched && (is_removed || is_created) && seen.is_some();
         let is_changed = left != seen || clears_storage;
@@ -194,12 +228,12 @@ impl Accesses {
         }
         self.accounts.push(access);
         if !is_removed {
-            self.take_code(seen, account.info);
+            self.take_code(seen, &account.info);
         }
         let is_from_base = !is_created && !view.may_be_cleared(hash);
         let before = self.slots.len();
         #[expect(clippy::iter_over_hash_type, reason = "slots are independent of each other")]
-        for (slot, value) in account.storage {
+        for (&slot, value) in account.storage.iter().filter(|(_, value)| value.transaction_id == transaction) {
             let slot_hash = slot_hash(hash, &slot);
             let is_written = is_touched && !is_removed && value.is_changed();
             self.slots.push(SlotAccess {
@@ -224,12 +258,12 @@ impl Accesses {
     }
 
     /// Keeps code that was deployed.
-    fn take_code(&mut self, seen: Option<AccountState>, info: AccountInfo) {
+    fn take_code(&mut self, seen: Option<AccountState>, info: &AccountInfo) {
         if info.code_hash != seen.map_or(KECCAK_EMPTY, |seen| seen.code_hash)
             && !info.is_empty_code_hash()
-            && let Some(code) = info.code
+            && let Some(code) = &info.code
         {
-            self.codes.push((info.code_hash, code));
+            self.codes.push((info.code_hash, code.clone()));
         }
     }
 }

@@ -5,6 +5,8 @@
 //! is. One that saw other balances, but within the bounds of what it asked of them, is patched. Any other is executed
 //! again, now with final inputs.
 
+use std::mem::take;
+
 use alloy_primitives::U256;
 use braid_types::{TxIndex, changes::AccountState};
 use revm::DatabaseRef;
@@ -13,9 +15,9 @@ use super::{
     access::{AccessRange, Accesses, AccountAccess, SlotAccess, withdraw},
     base_account,
     heat::HeatMap,
-    memory::{AccountWrite, Certainty, Standing, Version, account_hash, clear_hash},
+    memory::{AccountWrite, Certainty, Memory, Standing, Version, account_hash, clear_hash},
     record::{Committed, record_account, record_journal},
-    schedule::{Executed, Frontier, Included, Progress, Run},
+    schedule::{Executed, Frontier, Included, Lists, Progress, Run},
     settle::Own,
     view::short,
     worker::{Inputs, Refused, Shared, Worker},
@@ -78,8 +80,7 @@ impl Dirty {
         }
     }
 
-    fn has(&self, hash: u64) -> bool {
-        let hash = short(hash);
+    fn has(&self, hash: u32) -> bool {
         !self.used.is_empty() && self.bits[hash as usize / 64 % DIRTY_WORDS] >> (hash % 64) & 1 != 0
     }
 }
@@ -153,6 +154,7 @@ impl<E: std::error::Error> Committer<E> {
                 shared.end();
                 return;
             }
+            shared.memory.set_committed(self.frontier);
             let mut schedule = shared.schedule.lock();
             schedule.note_gas(self.outcome.gas_used - gas_before, self.frontier - before);
             if let Some(chains) = self.heat.news() {
@@ -172,6 +174,7 @@ impl<E: std::error::Error> Committer<E> {
     ) -> Result<(), ExecError<E>> {
         worker.view().follow();
         worker.hashes.clear();
+        worker.forget();
         let first = range.start;
         for index in range {
             self.execute_one(shared, worker, index, Conflicts::None)?;
@@ -226,7 +229,8 @@ impl<E: std::error::Error> Committer<E> {
         let place = index_after(self.outcome.receipts.len());
         let Self { heat, recorder, .. } = self;
         worker.settle(index, |address, account, is_removed| {
-            heat.note_committed(transactions, index, address, account.storage.keys());
+            let loaded = account.storage.iter().filter(|(_, slot)| slot.transaction_id == account.transaction_id);
+            heat.note_committed(transactions, index, address, loaded.map(|(slot, _)| slot));
             if let Some(recorder) = recorder {
                 record_journal(recorder, place, beneficiary, (address, account, is_removed));
             }
@@ -243,13 +247,8 @@ impl<E: std::error::Error> Committer<E> {
             OnInvalid::Fail => return Err(ExecError::InvalidTransaction { index: TxIndex(index), reason }),
             OnInvalid::Skip => self.outcome.skipped.push((TxIndex(index), reason)),
         }
-        self.committed(shared);
-        Ok(())
-    }
-
-    fn committed<S: DatabaseRef<Error = E>>(&mut self, shared: &Shared<'_, S>) {
         self.frontier += 1;
-        shared.memory.set_committed(self.frontier);
+        Ok(())
     }
 
     /// Makes an executed transaction final, whose writes are published. `own`: what it left of the fee recipient.
@@ -275,7 +274,7 @@ impl<E: std::error::Error> Committer<E> {
             let states = (before, self.beneficiary);
             record_account(shared.memory, recorder, place, shared.block.beneficiary, states);
         }
-        self.committed(shared);
+        self.frontier += 1;
     }
 
     /// Takes note of a transaction that was executed ahead and is about to be final, and says what it leaves of the fee
@@ -287,6 +286,9 @@ impl<E: std::error::Error> Committer<E> {
         accesses: &Accesses,
         range: &AccessRange,
     ) -> Result<Own, E> {
+        if !range.is_special && !self.heat.has_serial() && self.recorder.is_none() {
+            return Ok(Own::default());
+        }
         let beneficiary = shared.block.beneficiary;
         let slots = &accesses.slots[range.slots.clone()];
         for slots in slots.chunk_by(|one, other| one.address == other.address) {
@@ -354,7 +356,7 @@ impl<E: std::error::Error> Committer<E> {
         progress: &mut Progress,
         announced: Announced,
     ) -> Result<u32, ExecError<E>> {
-        let Progress { followed, accesses, executed, .. } = progress;
+        let Progress { followed, lists: Lists { accesses, executed }, .. } = progress;
         let (start, mut repeated) = (run.range.start, 0);
         self.dirty.clear();
         shared.memory.follow(*followed, |first, hashes| {
@@ -396,13 +398,18 @@ impl<E: std::error::Error> Committer<E> {
                         let Worker { evm, hashes, .. } = worker;
                         withdraw(accesses, &range, index + 1, &evm.ctx.journaled_state.database, hashes);
                     }
+                    worker.forget();
                     self.execute_one(shared, worker, index, Conflicts::Suspected)?;
                 }
             }
             self.dirty.add(&worker.hashes[known..]);
         }
         worker.announce(start);
-        shared.schedule.lock().note_speculation(start, self.frontier, repeated * 2 > transactions);
+        accesses.clear();
+        let lists = Lists { accesses: take(accesses), executed: take(executed) };
+        let mut schedule = shared.schedule.lock();
+        schedule.keep(lists);
+        schedule.note_speculation(start, self.frontier, repeated * 2 > transactions);
         Ok(transactions)
     }
 
@@ -418,6 +425,9 @@ impl<E: std::error::Error> Committer<E> {
         self.heat.suspects.clear();
         self.changed.accounts.clear();
         self.changed.slots.clear();
+        if !self.may_have_changed(shared.memory, accesses, range) {
+            return Ok(Verdict::Unchanged);
+        }
         for at in range.accounts.clone() {
             let access = &accesses.accounts[at];
             let Some(now) = self.changed_account(shared, access, version)? else { continue };
@@ -444,6 +454,13 @@ impl<E: std::error::Error> Committer<E> {
         Ok(verdict)
     }
 
+    /// Whether anything that a transaction saw may be different now, as far as hashes tell.
+    fn may_have_changed(&self, memory: &Memory, accesses: &Accesses, range: &AccessRange) -> bool {
+        range.is_special
+            || memory.has_clears()
+            || accesses.hashes[range.hashes.clone()].iter().any(|&hash| self.dirty.has(hash))
+    }
+
     /// What an account is now, if that is not what was seen.
     fn changed_account<S: DatabaseRef<Error = E>>(
         &self,
@@ -453,7 +470,7 @@ impl<E: std::error::Error> Committer<E> {
     ) -> Result<Option<Option<AccountState>>, E> {
         let now = if access.address == shared.block.beneficiary {
             self.beneficiary
-        } else if !access.is_guessed && !self.dirty.has(access.hash) {
+        } else if !access.is_guessed && !self.dirty.has(short(access.hash)) {
             return Ok(None);
         } else {
             match shared.memory.account(&access.address, access.hash, version) {
@@ -472,8 +489,9 @@ impl<E: std::error::Error> Committer<E> {
         access: &SlotAccess,
         version: Version,
     ) -> Result<Option<U256>, E> {
-        let is_cleared = || shared.memory.has_clears() && self.dirty.has(clear_hash(account_hash(&access.address)));
-        if !self.dirty.has(access.hash) && !is_cleared() {
+        let is_cleared =
+            || shared.memory.has_clears() && self.dirty.has(short(clear_hash(account_hash(&access.address))));
+        if !self.dirty.has(short(access.hash)) && !is_cleared() {
             return Ok(None);
         }
         let now = match shared.memory.slot(&access.address, &access.slot, access.hash, version) {

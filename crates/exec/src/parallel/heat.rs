@@ -98,6 +98,11 @@ impl HeatMap {
         self.tally.delta(access.address, Some(access.slot));
     }
 
+    /// Whether it matters which slots committed transactions touched.
+    pub(crate) const fn has_serial(&self) -> bool {
+        self.has_serial
+    }
+
     /// Notes which slots of an account a committed transaction touched.
     pub(crate) fn note_committed<'s>(
         &mut self,

@@ -220,7 +220,8 @@ pub(crate) struct Memory {
     events: RwLock<Events>,
     /// Number of events, to be seen without the lock.
     length: Aligned<AtomicUsize>,
-    /// Number of committed transactions, which is the highest version that is final.
+    /// Number of transactions that were committed when it was last told, for all below that are. It is told once a run: every
+    /// writer reads it, and what one core writes and others read travels between them.
     committed: Aligned<AtomicU32>,
     /// Whether any account lost its storage. Rare; then every read of a slot asks for its account too.
     has_clears: AtomicBool,
@@ -434,7 +435,7 @@ impl Memory {
         log.events.len()
     }
 
-    /// Number of committed transactions.
+    /// Number of committed transactions, or fewer.
     pub(crate) fn committed(&self) -> Version {
         // Ordering: only prunes and paces; values are guarded by the shards' locks.
         self.committed.0.load(Ordering::Relaxed)

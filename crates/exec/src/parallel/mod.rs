@@ -170,6 +170,7 @@
 //! | conditions on a tracked slot | `MAX_INTERVALS` in `symbolic::slot` |
 //! | balances that are sums, nonces that are counts | `LARGEST_SUMMED`, `LARGEST_COUNTED` in [`access`] |
 //! | base slots and hashes that a worker remembers | `CACHED_SLOTS` in [`crew`], `PAIRS` and `WORDS` in [`hashes`] |
+//! | contracts and slots that stay in the journal | `MAX_KEPT`, `MAX_SLOTS` in [`kept`] |
 //! | buffers kept between blocks | `MAX_KEPT` in [`crew`] |
 //! | contended locations that are named | `MAX_CONTENTIONS_PER_BLOCK` in `braid_types::limits` |
 //!
@@ -187,6 +188,10 @@
 //!
 //! What is executed at the frontier goes from revm's journal straight into the memory, in place of older values
 //! ([`settle`]). Lists of what was read and written are made of what is executed ahead alone.
+//!
+//! Contracts that a run's transactions call one after the other stay in revm's journal between them ([`kept`]). Most of what
+//! was executed ahead is as it was: to find that, the committer looks at hashes that lie close together, and at nothing
+//! else that the other core has in its caches.
 //!
 //! What is shared by threads is what they wait for, so a worker has of its own: an EVM; copies of byte code that it
 //! uses often, for the counter of references would travel between cores ([`codes`]); slots of the base state that it
@@ -229,7 +234,7 @@
 //! # Reading order
 //!
 //! [`worker`] (what a thread does), [`schedule`] (who executes what next), [`commit`] (the frontier), [`settle`] (what
-//! is executed there), [`memory`], [`view`] (how a transaction reads), [`access`] (what it read and wrote), [`evm`], then [`heat`] and [`predict`],
+//! is executed there), [`memory`], [`view`] (how a transaction reads), [`access`] (what it read and wrote), [`kept`], [`evm`], then [`heat`] and [`predict`],
 //! [`record`], and [`given`]. This file holds what comes before the first transaction and after the last.
 
 mod access;
@@ -241,6 +246,7 @@ pub(crate) mod given;
 mod hashes;
 mod heat;
 mod keccak;
+mod kept;
 mod memory;
 mod predict;
 mod record;

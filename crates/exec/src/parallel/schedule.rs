@@ -48,6 +48,12 @@ pub(crate) struct Progress {
     pub(crate) is_cancelled: bool,
     /// How much of the event log the run's reads are known to have seen.
     pub(crate) followed: usize,
+    pub(crate) lists: Lists,
+}
+
+/// What the transactions of a run read, wrote and came to.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
     pub(crate) accesses: Accesses,
     pub(crate) executed: Vec<Executed>,
 }
@@ -92,6 +98,8 @@ pub(crate) struct Schedule {
     failures: u32,
     /// No speculation before the frontier gets here.
     paused_until: u32,
+    /// Emptied lists of runs that are committed, for the next: memory that one thread takes and another frees costs both.
+    spare: Vec<Lists>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +157,7 @@ impl Schedule {
             least_window: window,
             failures: 0,
             paused_until: 0,
+            spare: Vec::new(),
         }
     }
 
@@ -196,7 +205,8 @@ impl Schedule {
             return None;
         }
         let range = self.next_of_chains().or_else(|| self.next_in_order())?;
-        let run = Arc::new(Run { range: range.clone(), progress: Mutex::default() });
+        let progress = Progress { lists: self.spare.pop().unwrap_or_default(), ..Progress::default() };
+        let run = Arc::new(Run { range: range.clone(), progress: Mutex::new(progress) });
         self.runs.insert(range.start, (Arc::clone(&run), RunState::Running));
         Some(run)
     }
@@ -295,6 +305,11 @@ impl Schedule {
                 self.states[index as usize] = TxState::Executed;
             }
         }
+    }
+
+    /// Keeps emptied lists; there are never more than there were runs at a time.
+    pub(crate) fn keep(&mut self, lists: Lists) {
+        self.spare.push(lists);
     }
 
     /// Learns which chains there are now.

@@ -12,6 +12,7 @@ use revm::{
 
 use super::{
     access::{certainty, is_removed, seen},
+    kept::Keeping,
     memory::{AccountWrite, SlotWrite, Standing, Version, account_hash, clear_hash, slot_hash},
     view::View,
 };
@@ -36,26 +37,31 @@ pub(crate) struct Settling<'w, 'a, S> {
     pub(crate) beneficiary: Address,
     /// Whether empty accounts that were touched go (EIP-161).
     pub(crate) removes_empty: bool,
+    pub(crate) keeping: Keeping,
 }
 
 impl<S: DatabaseRef> Settling<'_, '_, S> {
-    /// Publishes and empties a journal. Each account is shown to `see` first, with whether it is removed.
+    /// Publishes what a transaction did, and takes it out of the journal but for what stays. Each account that it loaded is shown to
+    /// `see` first, with whether it is removed.
     pub(crate) fn settle(mut self, journal: &mut EvmState, mut see: impl FnMut(Address, &Account, bool)) -> Own {
         let mut own = Own::default();
-        #[expect(clippy::iter_over_hash_type, reason = "accounts are independent of each other")]
-        for (address, account) in journal.drain() {
-            let is_removed = is_removed(&account, self.removes_empty && address != self.beneficiary);
-            see(address, &account, is_removed);
+        journal.retain(|&address, account| {
+            if !self.keeping.has_loaded(account) {
+                return true;
+            }
+            let is_removed = is_removed(account, self.removes_empty && address != self.beneficiary);
+            see(address, account, is_removed);
             if account.is_touched() {
                 self.account(address, account, is_removed, &mut own);
             }
-        }
+            self.keeping.keep(&address, account)
+        });
         own
     }
 
-    fn account(&mut self, address: Address, mut account: Account, is_removed: bool, own: &mut Own) {
+    fn account(&mut self, address: Address, account: &mut Account, is_removed: bool, own: &mut Own) {
         let hash = account_hash(&address);
-        let seen = seen(&mut account);
+        let seen = seen(account);
         let left = (!is_removed).then(|| account_state(&account.info));
         let is_created = account.is_created();
         let clears_storage = (is_removed || is_created) && seen.is_some();
@@ -79,9 +85,9 @@ impl<S: DatabaseRef> Settling<'_, '_, S> {
         let Account { info, storage, .. } = account;
         if info.code_hash != seen.map_or(KECCAK_EMPTY, |seen| seen.code_hash)
             && !info.is_empty_code_hash()
-            && let Some(code) = info.code
+            && let Some(code) = &info.code
         {
-            self.view.memory().put_code(info.code_hash, code);
+            self.view.memory().put_code(info.code_hash, code.clone());
         }
         let has_written = self.slots(address, hash, storage, is_created);
         if has_written && !is_changed {
@@ -90,11 +96,11 @@ impl<S: DatabaseRef> Settling<'_, '_, S> {
     }
 
     /// Publishes slots of an account. Returns whether any was changed.
-    fn slots(&mut self, address: Address, account: u64, storage: EvmStorage, is_created: bool) -> bool {
+    fn slots(&mut self, address: Address, account: u64, storage: &EvmStorage, is_created: bool) -> bool {
         let is_from_base = !is_created && !self.view.may_be_cleared(account);
         let mut has_written = false;
         #[expect(clippy::iter_over_hash_type, reason = "slots are independent of each other")]
-        for (slot, value) in storage {
+        for (&slot, value) in storage {
             if value.is_changed() {
                 self.slot(address, account, slot, value.present_value, is_from_base);
                 has_written = true;

@@ -10,22 +10,23 @@ use revm::{
         result::{EVMError, ExecutionResult, InvalidTransaction},
     },
     handler::Handler,
-    state::{Account, EvmState},
+    state::Account,
 };
 
 use super::{
-    access::{AccessRange, Accesses, Sender, publish},
+    access::{AccessRange, Accesses, Sender, Taking, publish},
     commit::Committer,
     evm::{HotSlots, WorkerEvm, WorkerHandler, worker_evm},
+    kept::Keeping,
     memory::{Memory, clear_hash},
-    schedule::{Executed, Included, Run, Schedule},
+    schedule::{Executed, Included, Lists, Run, Schedule},
     settle::{Own, Settling},
     view::View,
 };
 use crate::{
     block::{evm_error, receipt},
     evm::transaction_env,
-    outcome::{BlockContext, Config, ExecError},
+    outcome::{AccessListUse, BlockContext, Config, ExecError},
     symbolic::Tracker,
     threads::{AtomicBool, Condvar, Mutex, Ordering, RwLock},
 };
@@ -88,6 +89,8 @@ pub(crate) struct Worker<'a, S: DatabaseRef> {
     hot: HotSlots,
     /// How much of the list of hot slots is known.
     known_heat: usize,
+    /// Whether contracts may stay in the journal.
+    keeps: bool,
     block: &'a BlockContext,
     transactions: &'a [RecoveredTx],
 }
@@ -155,6 +158,7 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
             tracker: Tracker::default(),
             hot: HotSlots::default(),
             known_heat: 0,
+            keeps: shared.config.access_list == AccessListUse::Ignore,
             block: shared.block,
             transactions: shared.transactions,
         }
@@ -170,25 +174,28 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         {
             let mut progress = run.progress.lock();
             progress.followed = followed;
-            progress.accesses.reserve(run.range.len());
-            progress.executed.reserve(run.range.len());
+            progress.lists.accesses.reserve(run.range.len());
+            progress.lists.executed.reserve(run.range.len());
         }
         self.follow_heat(shared);
         self.view().beneficiary_state = *shared.beneficiary.lock();
         self.hashes.clear();
+        self.forget();
         for index in run.range.clone() {
             let result = self.run(index, Inputs::Guessed);
             let mut progress = run.progress.lock();
             if progress.is_cancelled {
-                self.evm.finalize();
+                self.discard();
                 return;
             }
-            let accesses = self.take(&mut progress.accesses);
+            let Lists { accesses, executed } = &mut progress.lists;
+            let range = self.take(accesses);
             let result = result.ok().map(|(result, fee)| self.included(index, result, fee));
-            if result.is_some() {
-                self.publish(&progress.accesses, &accesses, index);
+            match &result {
+                Some(_) => self.publish(accesses, &range, index),
+                None => self.discard(),
             }
-            progress.executed.push(Executed { result, accesses });
+            executed.push(Executed { result, accesses: range });
         }
         self.announce(run.range.start);
         shared.schedule.lock().finish(run);
@@ -267,44 +274,50 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         }
     }
 
-    /// Empties the journal into `accesses`.
+    /// Takes what a transaction did out of the journal, into `accesses`.
     pub(crate) fn take(&mut self, accesses: &mut Accesses) -> AccessRange {
         let sender = sender(&self.evm.ctx.tx, self.evm.ctx.journaled_state.database.creates);
+        let taking = Taking {
+            sender,
+            removes_empty: self.block.fork >= Fork::SpuriousDragon,
+            keeping: self.keeping(),
+            tracker: &self.tracker,
+        };
         let journal = &mut self.evm.ctx.journaled_state;
-        let mut state = std::mem::take(&mut journal.inner.state);
-        let removes_empty = self.block.fork >= Fork::SpuriousDragon;
-        let range = accesses.take(&mut state, &mut journal.database, &sender, &self.tracker, removes_empty);
-        self.empty(state);
-        range
+        accesses.take(&mut journal.inner.state, &mut journal.database, taking)
     }
 
-    /// Empties the journal of a transaction that was executed with final inputs, and publishes what it did. `see` is
+    /// Takes what a transaction did that was executed with final inputs out of the journal, and publishes it. `see` is
     /// shown every account of it, with whether it is removed.
     pub(crate) fn settle(&mut self, index: u32, see: impl FnMut(Address, &Account, bool)) -> Own {
+        let keeping = self.keeping();
         let journal = &mut self.evm.ctx.journaled_state;
-        let mut state = std::mem::take(&mut journal.inner.state);
         let settling = Settling {
             view: &mut journal.database,
             hashes: &mut self.hashes,
             version: index + 1,
             beneficiary: self.block.beneficiary,
             removes_empty: self.block.fork >= Fork::SpuriousDragon,
+            keeping,
         };
-        let own = settling.settle(&mut state, see);
-        self.empty(state);
-        own
+        settling.settle(&mut journal.inner.state, see)
     }
 
-    /// Throws away what a transaction did that is left out.
+    /// What stays in the journal after the transaction that was run. Where the block's access list is wanted, nothing does: it
+    /// lists what a transaction itself has loaded.
+    fn keeping(&self) -> Keeping {
+        let next = self.evm.ctx.journaled_state.inner.transaction_id;
+        Keeping::after(next, self.block.beneficiary, self.keeps)
+    }
+
+    /// Forgets contracts that stayed in the journal: others may have written since.
+    pub(crate) fn forget(&mut self) {
+        self.evm.ctx.journaled_state.inner.state.clear();
+    }
+
+    /// Throws away what a transaction did that is left out, and all that stayed.
     pub(crate) fn discard(&mut self) {
         self.evm.finalize();
-    }
-
-    /// Empties the journal. The state that was in it is emptied already, and goes back so that its memory serves the next
-    /// transaction.
-    fn empty(&mut self, state: EvmState) {
-        self.evm.finalize();
-        self.evm.ctx.journaled_state.inner.state = state;
     }
 
     pub(crate) fn included(&mut self, index: u32, result: ExecutionResult, fee: U256) -> Included {

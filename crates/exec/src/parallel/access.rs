@@ -232,7 +232,6 @@ impl Accesses {
         }
         let is_from_base = !is_created && !view.may_be_cleared(hash);
         let before = self.slots.len();
-        #[expect(clippy::iter_over_hash_type, reason = "slots are independent of each other")]
         for (&slot, value) in account.storage.iter().filter(|(_, value)| value.transaction_id == transaction) {
             let slot_hash = slot_hash(hash, &slot);
             let is_written = is_touched && !is_removed && value.is_changed();

@@ -11,10 +11,7 @@
 //! where others have written in between, forgets them ([`Worker::forget`](super::worker::Worker::forget)).
 
 use alloy_primitives::Address;
-use revm::{
-    bytecode::Bytecode,
-    state::{Account, AccountStatus, EvmStorage, TransactionId},
-};
+use revm::state::{Account, AccountStatus, EvmStorage, TransactionId};
 
 /// Contracts that stay: each is passed over by every later transaction of the run that does not call it.
 const MAX_KEPT: usize = 8;

@@ -13,6 +13,8 @@
 use alloy_primitives::Address;
 use revm::state::{Account, AccountStatus, EvmStorage, TransactionId};
 
+use crate::overlay::account_state;
+
 /// Contracts that stay: each is passed over by every later transaction of the run that does not call it.
 const MAX_KEPT: usize = 8;
 /// Slots that stay with a contract, for the same reason.
@@ -57,7 +59,7 @@ impl Keeping {
             AccountStatus::Created.union(AccountStatus::SelfDestructed).union(AccountStatus::LoadedAsNotExisting);
         let is_contract = account.info.code.as_ref().is_some_and(|code| !code.is_empty() && !code.is_eip7702());
         let is_plain = !account.status.intersects(SPECIAL) && account.info.account_id.is_none();
-        if self.left == 0 || !is_contract || !is_plain || *address == self.beneficiary {
+        if self.left == 0 || !is_contract || !is_plain || *address == self.beneficiary || has_strayed(account) {
             return false;
         }
         self.left -= 1;
@@ -65,6 +67,12 @@ impl Keeping {
         keep_slots(&mut account.storage);
         true
     }
+}
+
+/// Whether the journal holds of an account what the transaction did not leave: revm takes the value of a payment that overflows
+/// its recipient from the payer for good, and relies on that nobody looks at accounts that are not touched.
+fn has_strayed(account: &mut Account) -> bool {
+    !account.is_touched() && account_state(&account.info) != account_state(account.original_info_mut())
 }
 
 /// Keeps slots, if there are few, with the values that they have now.

@@ -267,3 +267,21 @@ fn a_payment_overflows_only_for_who_guesses() {
     }
     assert_eq!(stage.run().successes(), [true; 8]);
 }
+
+#[test]
+fn what_overflows_and_is_reverted_is_still_there_for_the_next() {
+    let mut stage = Stage::new(Fork::Istanbul);
+    let mut pay = code();
+    // If told to, pays who cannot hold more, and reverts; else notes its balance.
+    pay.push(0).ops(&[CALLDATALOAD]).when(|pay| {
+        pay.push(0).push(0).push(0).push(0).push(6).word(word(NOBODY)).push(50_000).ops(&[CALL]);
+        pay.push(0).push(0).ops(&[REVERT])
+    });
+    pay.ops(&[SELFBALANCE]).push(0).ops(&[SLOAD, ADD]).push(0).ops(&[SSTORE]);
+    stage.deploy(CONTRACT, &pay, 0);
+    stage.world.set_balance(CONTRACT, U256::from(100));
+    stage.world.put(NOBODY, U256::MAX, 0);
+    stage.all_call(4, CONTRACT, 0, |number| vec![U256::from(number % 2)]);
+    let ended = stage.run();
+    assert_eq!((ended.slot(CONTRACT, 0), ended.balance(CONTRACT)), (U256::from(1_600), U256::from(100)));
+}

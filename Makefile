@@ -156,7 +156,7 @@ bench-sync: build deps-node
 .PHONY: bench-exec
 bench-exec: deps-node
 	cargo build --release --locked --package braid-bench
-	target/release/braid-bench exec --workload all --threads $(THREADS)
+	target/release/braid-bench exec --workload all --threads $(THREADS) --ceiling
 
 # Short blocks of every workload: the results must be those of the plain loop.
 .PHONY: run-bench

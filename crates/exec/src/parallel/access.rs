@@ -193,7 +193,9 @@ impl Accesses {
     ) {
         let hash = account_hash(&address);
         let seen = seen(account);
-        let (is_touched, is_created) = (account.is_touched(), account.is_created());
+        // The fee recipient is touched in any case, when it is paid.
+        let is_touched = account.is_touched() || view.is_beneficiary(&address);
+        let is_created = account.is_created();
         let is_removed = is_removed(account, removes_empty && !view.is_beneficiary(&address));
         let left = if is_touched { (!is_removed).then(|| account_state(&account.info)) } else { seen };
         let clears_storage = is_touched && (is_removed || is_created) && seen.is_some();

@@ -51,7 +51,8 @@ impl<S: DatabaseRef> Settling<'_, '_, S> {
             }
             let is_removed = is_removed(account, self.removes_empty && address != self.beneficiary);
             see(address, account, is_removed);
-            if account.is_touched() {
+            // The fee recipient is touched in any case, when it is paid.
+            if account.is_touched() || address == self.beneficiary {
                 self.account(address, account, is_removed, &mut own);
             }
             self.keeping.keep(&address, account)

@@ -268,20 +268,35 @@ fn a_payment_overflows_only_for_who_guesses() {
     assert_eq!(stage.run().successes(), [true; 8]);
 }
 
-#[test]
-fn what_overflows_and_is_reverted_is_still_there_for_the_next() {
-    let mut stage = Stage::new(Fork::Istanbul);
+/// A contract that, if told to, pays who cannot hold more, and reverts; else it adds its balance to slot 0. revm does not give back
+/// what the payment took, and forgets that with the contract, unless it is touched again.
+fn overpaying(stage: &mut Stage) {
     let mut pay = code();
-    // If told to, pays who cannot hold more, and reverts; else notes its balance.
     pay.push(0).ops(&[CALLDATALOAD]).when(|pay| {
         pay.push(0).push(0).push(0).push(0).push(6).word(word(NOBODY)).push(50_000).ops(&[CALL]);
         pay.push(0).push(0).ops(&[REVERT])
     });
     pay.ops(&[SELFBALANCE]).push(0).ops(&[SLOAD, ADD]).push(0).ops(&[SSTORE]);
     stage.deploy(CONTRACT, &pay, 0);
-    stage.world.set_balance(CONTRACT, U256::from(100));
+    stage.world.set_balance(CONTRACT, U256::from(1_000));
     stage.world.put(NOBODY, U256::MAX, 0);
     stage.all_call(4, CONTRACT, 0, |number| vec![U256::from(number % 2)]);
+}
+
+#[test]
+fn what_overflows_and_is_reverted_is_still_there_for_the_next() {
+    let mut stage = Stage::new(Fork::Istanbul);
+    overpaying(&mut stage);
     let ended = stage.run();
-    assert_eq!((ended.slot(CONTRACT, 0), ended.balance(CONTRACT)), (U256::from(1_600), U256::from(100)));
+    assert_eq!((ended.slot(CONTRACT, 0), ended.balance(CONTRACT)), (U256::from(16_000), U256::from(1_000)));
+}
+
+#[test]
+fn what_overflows_and_is_reverted_is_lost_to_the_fee_recipient() {
+    let mut stage = Stage::new(Fork::Shanghai);
+    stage.block.beneficiary = CONTRACT;
+    overpaying(&mut stage);
+    let ended = stage.run();
+    let fees = U256::from(ended.done.gas_used) * U256::from(GAS_PRICE);
+    assert_eq!(ended.balance(CONTRACT), U256::from(1_000 - 16 * 6) + fees);
 }

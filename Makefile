@@ -103,6 +103,12 @@ interleave:
 mutants:
 	node tests/interleave/mutants.mjs
 
+## tsan       the parallel executor's oracle under ThreadSanitizer, CASES=2500 random blocks; needs a nightly toolchain with rust-src
+.PHONY: tsan
+tsan:
+	export $(TEST_ENV) CARGO_TARGET_DIR=target/tsan RUSTFLAGS=-Zsanitizer=thread BRAID_ORACLE_CASES=$(or $(CASES),2500)
+	cargo +nightly test -Zbuild-std --target x86_64-unknown-linux-gnu --release -p braid-exec --test oracle random -- --nocapture
+
 ## loans      random micro-loans with random histories, LOANS=1000000 for each property
 .PHONY: loans
 loans:

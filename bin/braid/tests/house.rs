@@ -12,7 +12,7 @@ use std::{
 
 /// Folder of a crate, and the folders whose packages it may depend on. `rpc` reaches `exec` and `state` through what
 /// `chain` re-exports, so that there is one way in.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("crates/types", &[]),
     ("crates/exec", &["types"]),
     ("crates/state", &["types"]),
@@ -29,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("apps/microloans/arithmetic", &[]),
     ("apps/microloans/calculator", &["microloans-arithmetic"]),
     ("apps/microloans/rails", &["microloans-arithmetic"]),
+    ("apps/risk", &[]),
     (
         "bin/braid",
         &[
@@ -76,7 +77,7 @@ fn manifest(folder: &Path) -> toml::Table {
 fn members() -> BTreeSet<String> {
     let root = root();
     let mut found = BTreeSet::new();
-    for group in ["crates", "bin", "apps/microloans"] {
+    for group in ["crates", "bin", "apps", "apps/microloans"] {
         for entry in fs::read_dir(root.join(group)).unwrap() {
             let path = entry.unwrap().path();
             if path.join("Cargo.toml").exists() {

@@ -136,7 +136,7 @@ fn options(case: &Case) -> Result<Vec<U256>, Error> {
     let strike = case.positive(0, 136);
     let near = strike * (case.below(1, U256::from(400)) + U256::from(25)) / U256::from(100);
     let highest = (U256::ONE << 136) - U256::ONE;
-    let forward = if case.number % 4 == 0 { case.positive(1, 136) } else { near.clamp(U256::ONE, highest) };
+    let forward = if case.number.is_multiple_of(4) { case.positive(1, 136) } else { near.clamp(U256::ONE, highest) };
     let volatility_wad = match case.number % 16 {
         1 => U256::ZERO,
         2 => case.below(2, U256::from(100) * WAD + U256::ONE),
@@ -180,7 +180,6 @@ library RiskVectors {{
     uint256 internal constant CASES = {CASES};
     uint256 internal constant CHUNK = {CHUNK};
 
-    // forgefmt: disable-start
     bytes private constant DIGESTS = (
 "
     );
@@ -192,7 +191,6 @@ library RiskVectors {{
     }
     text.push_str(
         "    );
-    // forgefmt: disable-end
 
     /// @dev Of one chunk of cases of a group.
     function digest(uint256 group, uint256 chunk) internal pure returns (bytes32 found) {

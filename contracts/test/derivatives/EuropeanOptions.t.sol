@@ -436,7 +436,7 @@ abstract contract OptionsInvariants is Suite {
             assertTrue(handler.claims(settled) <= held, "at what it is settled at");
             return;
         }
-        for (uint256 dollars = 250; dollars <= 8000; dollars += 250) {
+        for (uint256 dollars = 500; dollars <= 5000; dollars += 500) {
             assertTrue(handler.claims(dollars * 1e24) <= held, "at any price");
         }
     }

@@ -6,8 +6,8 @@ library RiskVectors {
     uint256 internal constant CASES = 4096;
     uint256 internal constant CHUNK = 256;
 
-    bytes private constant DIGESTS =
-        (
+    // forgefmt: disable-start
+    bytes private constant DIGESTS = (
         // fills
         hex"a5e0875f0a983864ccbcdac95ba3f21f64bf8ef4c6e9e59b93f04274f86495cf"
         hex"e40baa04db5143e52b0486b78078036903e866d926b4d67ae0784e8852944b45"
@@ -128,6 +128,8 @@ library RiskVectors {
         hex"3643e68f73d5b25d2941290246ecb960b71f528528cac919ba1ca4db6232acd4"
         hex"12f70069066d23e2729888d738d9a962938fb37e82838fdd533b5ea736dee398"
     );
+
+        // forgefmt: disable-end
 
     /// @dev Of one chunk of cases of a group.
     function digest(uint256 group, uint256 chunk) internal pure returns (bytes32 found) {

@@ -42,7 +42,8 @@ contract DaoGovernorTest is Suite {
         usd.mint(address(this), 1e12);
         usd.approve(address(treasury), 1e12);
         treasury.fund(usd, 1e12);
-        vm.warp(START + 1 days);
+        // A second later: who proposes has to have had the votes a second before.
+        vm.warp(START + 1 days + 1);
     }
 
     function _call(bytes memory data) private view returns (address[] memory, uint256[] memory, bytes[] memory) {

@@ -6,7 +6,6 @@ library RiskVectors {
     uint256 internal constant CASES = 4096;
     uint256 internal constant CHUNK = 256;
 
-    // forgefmt: disable-start
     bytes private constant DIGESTS = (
         // fills
         hex"a5e0875f0a983864ccbcdac95ba3f21f64bf8ef4c6e9e59b93f04274f86495cf"
@@ -128,8 +127,6 @@ library RiskVectors {
         hex"3643e68f73d5b25d2941290246ecb960b71f528528cac919ba1ca4db6232acd4"
         hex"12f70069066d23e2729888d738d9a962938fb37e82838fdd533b5ea736dee398"
     );
-
-        // forgefmt: disable-end
 
     /// @dev Of one chunk of cases of a group.
     function digest(uint256 group, uint256 chunk) internal pure returns (bytes32 found) {

@@ -197,7 +197,7 @@ contracts-build: deps-node
 .PHONY: fuzz-contracts
 fuzz-contracts: deps-node
 	cd contracts
-	FOUNDRY_FUZZ_RUNS=$(FUZZ_RUNS) FOUNDRY_INVARIANT_RUNS=$(FUZZ_RUNS) $(FORGE) test
+	FOUNDRY_FUZZ_SEED=$${RANDOM} FOUNDRY_FUZZ_RUNS=$(FUZZ_RUNS) FOUNDRY_INVARIANT_RUNS=$(FUZZ_RUNS) $(FORGE) test
 
 ## deny       licences, advisories and sources of all dependencies; needs cargo-deny
 .PHONY: deny

@@ -3,14 +3,15 @@ pragma solidity 0.8.30;
 
 import {WrappedEther} from "../tokens/WrappedEther.sol";
 import {BatchPool} from "./BatchPool.sol";
-import {ConstantProductPool} from "./ConstantProductPool.sol";
+import {IPool} from "./IPool.sol";
 import {IUnlockCallback, IVault} from "./IVault.sol";
 import {PoolFactory} from "./PoolFactory.sol";
 import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
 
 /// @title Trades tokens held in wallets, by whichever pool is best, at once or in the next batch
 /// @notice The functions for trading at once are those of Uniswap v2's router: who trades approves the router for the token
-/// and needs to know nothing of the vault. For each step the router asks the pools of every fee and takes the best.
+/// and needs to know nothing of the vault. For each step the router asks the constant-product pools of every fee and takes the best;
+/// {WideRouter} asks pools of other kinds too.
 /// @dev The router holds nothing between calls: a trade is one session of the vault, which ends only if everything is
 /// settled. Tokens that deliver less than was sent are not supported and make the trade fail.
 contract Router is IUnlockCallback {
@@ -21,9 +22,13 @@ contract Router is IUnlockCallback {
         uint256 amountIn;
         address[] path;
         address to;
+        address trader;
         BatchPool pool;
         uint256 minAmountOut;
     }
+
+    /// @dev Pools that may trade two tokens at once: one of each fee, and room for other kinds ({WideRouter}).
+    uint256 internal constant KINDS = 7;
 
     IVault public immutable vault;
     PoolFactory public immutable factory;
@@ -99,6 +104,22 @@ contract Router is IUnlockCallback {
         _requireOutput(amounts, amountOutMin);
     }
 
+    /// @notice What the trade does not need of the ether sent goes back.
+    function swapETHForExactTokens(uint256 amountOut, address[] calldata path, address to, uint256 deadline)
+        external
+        payable
+        before(deadline)
+        returns (uint256[] memory amounts)
+    {
+        uint256 amountIn = getAmountsIn(amountOut, path)[0];
+        if (path[0] != address(weth)) revert InvalidPath();
+        if (amountIn > msg.value) revert ExcessiveInput(amountIn, msg.value);
+        weth.deposit{value: amountIn}();
+        amounts = _trade(amountIn, path, to);
+        _requireOutput(amounts, amountOut);
+        if (msg.value != amountIn) _sendEther(msg.sender, msg.value - amountIn);
+    }
+
     function swapExactTokensForETH(
         uint256 amountIn,
         uint256 amountOutMin,
@@ -107,14 +128,20 @@ contract Router is IUnlockCallback {
         uint256 deadline
     ) external before(deadline) returns (uint256[] memory amounts) {
         _requirePath(path);
-        if (path[path.length - 1] != address(weth)) revert InvalidPath();
-        IERC20(path[0]).safeTransferFrom(msg.sender, address(this), amountIn);
-        amounts = _trade(amountIn, path, address(this));
-        _requireOutput(amounts, amountOutMin);
-        uint256 amountOut = amounts[amounts.length - 1];
-        weth.withdraw(amountOut);
-        (bool taken,) = to.call{value: amountOut}("");
-        if (!taken) revert EtherRefused(to);
+        amounts = _tradeForEther(amountIn, amountOutMin, path, to);
+    }
+
+    /// @dev Rounding may leave the trader a little more than `amountOut`.
+    function swapTokensForExactETH(
+        uint256 amountOut,
+        uint256 amountInMax,
+        address[] calldata path,
+        address to,
+        uint256 deadline
+    ) external before(deadline) returns (uint256[] memory amounts) {
+        uint256 amountIn = getAmountsIn(amountOut, path)[0];
+        if (amountIn > amountInMax) revert ExcessiveInput(amountIn, amountInMax);
+        amounts = _tradeForEther(amountIn, amountOut, path, to);
     }
 
     /// @notice Wrapped ether's contract, by the name that Uniswap v2's router gives it.
@@ -128,7 +155,7 @@ contract Router is IUnlockCallback {
         amounts = new uint256[](path.length);
         amounts[0] = amountIn;
         for (uint256 i = 0; i + 1 < path.length; i++) {
-            (, amounts[i + 1]) = _best(path[i], path[i + 1], amounts[i]);
+            (, amounts[i + 1]) = _best(path[i], path[i + 1], amounts[i], msg.sender);
         }
     }
 
@@ -138,7 +165,7 @@ contract Router is IUnlockCallback {
         amounts = new uint256[](path.length);
         amounts[path.length - 1] = amountOut;
         for (uint256 i = path.length - 1; i > 0; i--) {
-            amounts[i - 1] = _leastIn(path[i - 1], path[i], amounts[i]);
+            amounts[i - 1] = _leastIn(path[i - 1], path[i], amounts[i], msg.sender);
         }
     }
 
@@ -159,7 +186,7 @@ contract Router is IUnlockCallback {
         IERC20(tokenIn).safeTransferFrom(msg.sender, address(this), amountIn);
         address[] memory path = new address[](1);
         path[0] = tokenIn;
-        Job memory job = Job(amountIn, path, msg.sender, pool, minAmountOut);
+        Job memory job = Job(amountIn, path, msg.sender, msg.sender, pool, minAmountOut);
         batch = abi.decode(vault.unlock(abi.encode(job)), (uint256));
     }
 
@@ -168,9 +195,9 @@ contract Router is IUnlockCallback {
     function quote(address tokenIn, address tokenOut, uint256 amountIn)
         external
         view
-        returns (ConstantProductPool pool, uint256 amountOut, BatchPool batchPool, uint256 batchAmountOut)
+        returns (IPool pool, uint256 amountOut, BatchPool batchPool, uint256 batchAmountOut)
     {
-        (pool, amountOut) = _bestOrNone(tokenIn, tokenOut, amountIn);
+        (pool, amountOut) = _bestOrNone(tokenIn, tokenOut, amountIn, msg.sender);
         uint256[4] memory fees = factory.fees();
         for (uint256 i = 0; i < fees.length; i++) {
             BatchPool candidate = factory.getBatchPool(tokenIn, tokenOut, fees[i]);
@@ -193,7 +220,7 @@ contract Router is IUnlockCallback {
         uint256[] memory amounts = new uint256[](steps + 1);
         amounts[0] = job.amountIn;
         for (uint256 i = 0; i < steps; i++) {
-            (ConstantProductPool pool,) = _best(job.path[i], job.path[i + 1], amounts[i]);
+            (IPool pool,) = _best(job.path[i], job.path[i + 1], amounts[i], job.trader);
             vault.approveTransient(address(pool), _id(job.path[i]), amounts[i]);
             amounts[i + 1] = pool.swap(job.path[i], amounts[i], 0, address(this));
         }
@@ -202,7 +229,7 @@ contract Router is IUnlockCallback {
     }
 
     function _trade(uint256 amountIn, address[] calldata path, address to) private returns (uint256[] memory) {
-        Job memory job = Job(amountIn, path, to, BatchPool(address(0)), 0);
+        Job memory job = Job(amountIn, path, to, msg.sender, BatchPool(address(0)), 0);
         return abi.decode(vault.unlock(abi.encode(job)), (uint256[]));
     }
 
@@ -215,41 +242,76 @@ contract Router is IUnlockCallback {
         vault.deposit(token, amount, address(this));
     }
 
-    function _best(address tokenIn, address tokenOut, uint256 amountIn)
+    function _tradeForEther(uint256 amountIn, uint256 amountOutMin, address[] calldata path, address to)
+        private
+        returns (uint256[] memory amounts)
+    {
+        if (path[path.length - 1] != address(weth)) revert InvalidPath();
+        IERC20(path[0]).safeTransferFrom(msg.sender, address(this), amountIn);
+        amounts = _trade(amountIn, path, address(this));
+        _requireOutput(amounts, amountOutMin);
+        uint256 amountOut = amounts[amounts.length - 1];
+        weth.withdraw(amountOut);
+        _sendEther(to, amountOut);
+    }
+
+    function _sendEther(address to, uint256 amount) private {
+        (bool taken,) = to.call{value: amount}("");
+        if (!taken) revert EtherRefused(to);
+    }
+
+    function _best(address tokenIn, address tokenOut, uint256 amountIn, address trader)
         private
         view
-        returns (ConstantProductPool pool, uint256 amountOut)
+        returns (IPool pool, uint256 amountOut)
     {
-        (pool, amountOut) = _bestOrNone(tokenIn, tokenOut, amountIn);
+        (pool, amountOut) = _bestOrNone(tokenIn, tokenOut, amountIn, trader);
         if (address(pool) == address(0)) revert NoPool(tokenIn, tokenOut);
     }
 
-    function _bestOrNone(address tokenIn, address tokenOut, uint256 amountIn)
+    function _bestOrNone(address tokenIn, address tokenOut, uint256 amountIn, address trader)
         private
         view
-        returns (ConstantProductPool pool, uint256 amountOut)
+        returns (IPool pool, uint256 amountOut)
     {
-        uint256[4] memory fees = factory.fees();
-        for (uint256 i = 0; i < fees.length; i++) {
-            ConstantProductPool candidate = factory.getPool(tokenIn, tokenOut, fees[i]);
-            if (address(candidate) == address(0)) continue;
-            uint256 given = candidate.quote(tokenIn, amountIn);
-            if (given > amountOut) (pool, amountOut) = (candidate, given);
+        IPool[KINDS] memory pools = _pools(tokenIn, tokenOut, trader);
+        for (uint256 i = 0; i < KINDS; i++) {
+            if (address(pools[i]) == address(0)) continue;
+            // A pool that cannot count the amount is none to trade it in.
+            try pools[i].quote(tokenIn, amountIn) returns (uint256 given) {
+                if (given > amountOut) (pool, amountOut) = (pools[i], given);
+            } catch {}
         }
     }
 
-    function _leastIn(address tokenIn, address tokenOut, uint256 amountOut) private view returns (uint256 least) {
+    function _leastIn(address tokenIn, address tokenOut, uint256 amountOut, address trader)
+        private
+        view
+        returns (uint256 least)
+    {
         least = type(uint256).max;
-        uint256[4] memory fees = factory.fees();
-        for (uint256 i = 0; i < fees.length; i++) {
-            ConstantProductPool candidate = factory.getPool(tokenIn, tokenOut, fees[i]);
-            if (address(candidate) == address(0)) continue;
-            uint256 reserveOut = tokenIn < tokenOut ? candidate.reserve1() : candidate.reserve0();
-            if (reserveOut <= amountOut) continue;
-            uint256 needed = candidate.quoteExact(tokenIn, amountOut);
-            if (needed < least) least = needed;
+        IPool[KINDS] memory pools = _pools(tokenIn, tokenOut, trader);
+        for (uint256 i = 0; i < KINDS; i++) {
+            if (address(pools[i]) == address(0)) continue;
+            // A pool that has less says so by reverting.
+            try pools[i].quoteExact(tokenIn, amountOut) returns (uint256 needed) {
+                if (needed < least) least = needed;
+            } catch {}
         }
         if (least == type(uint256).max) revert NoPool(tokenIn, tokenOut);
+    }
+
+    /// @dev The pools that there are; the others are zero.
+    function _pools(address tokenIn, address tokenOut, address)
+        internal
+        view
+        virtual
+        returns (IPool[KINDS] memory pools)
+    {
+        uint256[4] memory fees = factory.fees();
+        for (uint256 i = 0; i < fees.length; i++) {
+            pools[i] = factory.getPool(tokenIn, tokenOut, fees[i]);
+        }
     }
 
     function _requirePath(address[] calldata path) private pure {

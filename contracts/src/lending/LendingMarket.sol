@@ -213,7 +213,7 @@ contract LendingMarket is ILendingMarket {
         if (debt <= limit) revert Healthy(borrower, debt, limit);
         uint256 collateral = collateralOf[borrower];
         uint256 worth = Math.mulDiv(collateral, price, PRICE, Math.Rounding.Ceil);
-        uint256 perRepaid = BASIS + _bonus(debt, limit, worth);
+        uint256 perRepaid = BASIS + _bonus(debt, limit, Math.mulDiv(collateral, price, PRICE));
         // What the collateral pays for, rounded up: who takes the last of it pays for all of it.
         uint256 covered = Math.mulDiv(worth, BASIS, perRepaid, Math.Rounding.Ceil);
         repaid = _cancelDebt(borrower, Math.min(amount, Math.max(covered, 1)));

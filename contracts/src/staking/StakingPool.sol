@@ -202,6 +202,8 @@ contract StakingPool is Ownable {
 
     function _earned(address account, uint256 perToken) private view returns (uint256) {
         uint256 since = perToken - userRewardPerTokenPaid[account];
+        // An account that many act through, such as a vault, is settled once a block: after that its stake is not looked at.
+        if (since == 0) return rewards[account];
         return rewards[account] + Math.mulDiv(balanceOf[account], since, PRECISION);
     }
 }

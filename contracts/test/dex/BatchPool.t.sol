@@ -233,6 +233,55 @@ contract BatchPoolTest is Market {
         assertTrue(out0 * out1 <= 1e23 * 3e23, "and gains nothing");
     }
 
+    /// @dev Who buys in the victim's batch and sells in the next gains still, if nobody else sells then: half of what a pool
+    /// that trades at once would have given. Batches do not hide orders; they take the advantage of being first.
+    function test_ASandwichOverTwoBatchesGainsHalf() external {
+        // Without a fee, so that the two can be compared.
+        ConstantProductPool instant = new ConstantProductPool(vault, token0, token1, 0);
+        BatchPool free = new BatchPool(vault, token0, token1, 0, 1);
+        address[3] memory all = [lp, alice, bob];
+        for (uint256 i = 0; i < 3; i++) {
+            _fund(all[i], address(instant), 1e27);
+            _fund(all[i], address(free), 1e27);
+        }
+        _provide(instant, lp, R0, R1);
+        _provide(free, lp, R0, R1);
+        vm.prank(bob);
+        uint256 bought = instant.swap(token0, 1e22, 0, bob);
+        vm.prank(alice);
+        instant.swap(token0, 1e22, 0, alice);
+        vm.prank(bob);
+        uint256 atOnce = instant.swap(token1, bought, 0, bob) - 1e22;
+
+        uint256 batch = _order(free, bob, token0, 1e22, 0);
+        _order(free, alice, token0, 1e22, 0);
+        _nextBatch();
+        (bought,) = free.claim(batch, token0, bob);
+        batch = _order(free, bob, token1, bought, 0);
+        _nextBatch();
+        (uint256 back,) = free.claim(batch, token1, bob);
+        assertTrue(back - 1e22 < atOnce * 52 / 100, "half");
+    }
+
+    /// @dev Who gets into an earlier batch than the victim moves the price; the victim's limit, made before, is not met
+    /// then, and the order is refused or given back.
+    function testFuzz_AnAttackFromAnEarlierBatchMeetsTheLimit(uint256 attack) external {
+        attack = bound(attack, 1e22, 1e26);
+        uint256 least = pool.quote(token0, 1e20) * 999 / 1000;
+        uint256 batch = _order(bob, token0, attack, 0);
+        _nextBatch();
+        vm.prank(alice);
+        try pool.placeOrder(token0, 1e20, least, alice) returns (uint256 placed) {
+            _nextBatch();
+            (uint256 out, uint256 refunded) = pool.claim(placed, token0, alice);
+            assertTrue(out >= least || refunded == 1e20, "limit or refund");
+        } catch (bytes memory reason) {
+            assertTrue(bytes4(reason) == BatchPool.LimitBeyondOpening.selector, "refused");
+        }
+        _nextBatch();
+        pool.claim(batch, token0, bob);
+    }
+
     function testFuzz_BothLegsInOneBatchGainNothing(uint256 in0, uint256 in1, uint256 victim) external {
         in0 = bound(in0, 1e12, 1e25);
         in1 = bound(in1, 1e12, 1e25);

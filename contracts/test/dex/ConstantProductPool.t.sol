@@ -108,7 +108,7 @@ contract ConstantProductPoolTest is Market {
         assertTrue(pool.swap(token1, out, 0, bob) < amount, "less than before");
     }
 
-    function testFuzz_AnExactOutputIsReached(uint256 wanted, bool first) external {
+    function testFuzz_AnExactOutputIsReached(uint256 wanted, bool first) external view {
         wanted = bound(wanted, 1, 9e17);
         address tokenIn = first ? token0 : token1;
         uint256 needed = pool.quoteExact(tokenIn, wanted);

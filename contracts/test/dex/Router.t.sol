@@ -5,15 +5,26 @@ import {vm} from "../Suite.sol";
 import {Market} from "./Market.sol";
 import {FreeToken} from "./Tokens.sol";
 import {BatchPool} from "src/dex/BatchPool.sol";
+import {BinFactory} from "src/dex/BinFactory.sol";
+import {ConcentratedPool} from "src/dex/ConcentratedPool.sol";
 import {ConstantProductPool} from "src/dex/ConstantProductPool.sol";
+import {CurveFactory} from "src/dex/CurveFactory.sol";
+import {IPool} from "src/dex/IPool.sol";
 import {PoolFactory} from "src/dex/PoolFactory.sol";
 import {Router} from "src/dex/Router.sol";
+import {ShardPool} from "src/dex/ShardPool.sol";
+import {ShardedPool} from "src/dex/ShardedPool.sol";
+import {StablePool} from "src/dex/StablePool.sol";
+import {Vault} from "src/dex/Vault.sol";
+import {WideRouter} from "src/dex/WideRouter.sol";
 import {WrappedEther} from "src/tokens/WrappedEther.sol";
 
 contract RouterTest is Market {
     PoolFactory factory = new PoolFactory(vault);
+    CurveFactory curves = new CurveFactory(vault);
+    BinFactory bins = new BinFactory(vault);
     WrappedEther weth = new WrappedEther();
-    Router router = new Router(factory, weth);
+    Router router = new WideRouter(factory, curves, bins, weth);
     ConstantProductPool cheap;
     ConstantProductPool deep;
     ConstantProductPool ether_;
@@ -111,6 +122,81 @@ contract RouterTest is Market {
         _assertNothingLeft();
     }
 
+    function test_ExactEtherGoesInAndOut() external {
+        vm.deal(alice, 1 ether);
+        uint256[] memory got =
+            router.swapETHForExactTokens{value: 1 ether}(1e17, _path(address(weth), token1), alice, later);
+        assertTrue(got[1] >= 1e17, "tokens");
+        vm.assertEq(alice.balance, 1 ether - got[0], "the rest goes back");
+        uint256 left = alice.balance;
+        got = router.swapTokensForExactETH(1e16, 1e18, _path(token1, address(weth)), alice, later);
+        vm.assertEq(alice.balance, left + got[1], "ether");
+        assertTrue(got[1] >= 1e16, "as wanted");
+        got = router.getAmountsIn(1e16, _path(address(weth), token1));
+        router.swapETHForExactTokens{value: got[0]}(1e16, _path(address(weth), token1), alice, later);
+        _assertNothingLeft();
+    }
+
+    function test_RevertWhen_TooLittleIsOffered() external {
+        vm.deal(alice, 1 ether);
+        uint256 needed = router.getAmountsIn(1e17, _path(address(weth), token1))[0];
+        vm.expectRevert(abi.encodeWithSelector(Router.ExcessiveInput.selector, needed, needed - 1));
+        router.swapETHForExactTokens{value: needed - 1}(1e17, _path(address(weth), token1), alice, later);
+        needed = router.getAmountsIn(1e17, _path(token1, address(weth)))[0];
+        vm.expectRevert(abi.encodeWithSelector(Router.ExcessiveInput.selector, needed, needed - 1));
+        router.swapTokensForExactETH(1e17, needed - 1, _path(token1, address(weth)), alice, later);
+        vm.expectRevert(Router.InvalidPath.selector);
+        router.swapETHForExactTokens{value: 1}(1e10, _path(token1, address(weth)), alice, later);
+        vm.expectRevert(Router.InvalidPath.selector);
+        router.swapTokensForExactETH(1e10, 1e18, _path(token0, token1), alice, later);
+    }
+
+    function test_RevertWhen_FactoriesHaveDifferentVaults() external {
+        CurveFactory foreign = new CurveFactory(new Vault());
+        vm.expectRevert(WideRouter.DifferentVaults.selector);
+        new WideRouter(factory, foreign, bins, weth);
+        BinFactory others = new BinFactory(new Vault());
+        vm.expectRevert(WideRouter.DifferentVaults.selector);
+        new WideRouter(factory, curves, others, weth);
+    }
+
+    /// @dev Stable pools and the trader's shard take part like any other.
+    function test_PoolsOfOtherKindsAreAsked() external {
+        vm.stopPrank();
+        StablePool stable = curves.createStablePool(token0, token1);
+        _fund(lp, address(stable), 1e24);
+        _provide(stable, lp, 1e21, 1e21);
+        ShardedPool sharded = curves.createShardedPool(token0, token1);
+        ShardPool shard = sharded.shardOf(alice);
+        (IPool pool,,,) = router.quote(token0, token1, 1e18);
+        vm.assertEq(address(pool), address(stable), "the stable pool is best");
+        // A shard that is far deeper is better, and for its traders alone.
+        _fund(lp, address(shard), 1e28);
+        _provide(shard, lp, 2e26, 4e26);
+        vm.prank(alice);
+        (pool,,,) = router.quote(token0, token1, 1e18);
+        vm.assertEq(address(pool), address(shard), "the shard is better");
+        uint256 wanted = 1e18;
+        vm.startPrank(alice);
+        uint256 needed = router.getAmountsIn(wanted, _path(token0, token1))[0];
+        uint256[] memory got = router.swapTokensForExactTokens(wanted, needed, _path(token0, token1), alice, later);
+        assertTrue(got[1] >= wanted && needed < 6e17, "by the shard");
+        vm.stopPrank();
+        // And a bin at three for one is better than that.
+        uint256 centre = 1 << 15;
+        ConcentratedPool concentrated = bins.createPool(token0, token1, centre + 1099);
+        _fund(lp, address(concentrated), 1e24);
+        vm.prank(lp);
+        concentrated.addLiquidity(centre + 1099, 0, 1e21, 0, lp);
+        vm.startPrank(alice);
+        (pool,,,) = router.quote(token0, token1, 1e18);
+        vm.assertEq(address(pool), address(concentrated), "the bin is best");
+        got = router.swapExactTokensForTokens(1e18, 2.99e18, _path(token0, token1), alice, later);
+        vm.expectRevert(abi.encodeWithSelector(BinFactory.PoolExists.selector, concentrated));
+        bins.createPool(token1, token0, centre);
+        _assertNothingLeft();
+    }
+
     function test_RevertWhen_ATradeIsLate() external {
         vm.warp(later + 1);
         bytes memory expired = abi.encodeWithSelector(Router.Expired.selector, later);
@@ -122,6 +208,10 @@ contract RouterTest is Market {
         router.swapExactETHForTokens(0, _path(token0, token1), alice, later);
         vm.expectRevert(expired);
         router.swapExactTokensForETH(1, 0, _path(token0, token1), alice, later);
+        vm.expectRevert(expired);
+        router.swapETHForExactTokens(0, _path(token0, token1), alice, later);
+        vm.expectRevert(expired);
+        router.swapTokensForExactETH(1, 0, _path(token0, token1), alice, later);
         vm.expectRevert(expired);
         router.placeOrder(token0, token1, 3000, 1, 0, later);
     }
@@ -180,7 +270,7 @@ contract RouterTest is Market {
     }
 
     function test_QuotesNowAndNext() external {
-        (ConstantProductPool pool, uint256 now_, BatchPool next, uint256 then_) = router.quote(token0, token1, 1e19);
+        (IPool pool, uint256 now_, BatchPool next, uint256 then_) = router.quote(token0, token1, 1e19);
         vm.assertEq(address(pool), address(deep), "pool");
         vm.assertEq(now_, deep.quote(token0, 1e19), "now");
         vm.assertEq(address(next), address(batch), "batch pool");

@@ -331,8 +331,9 @@ contract LendingMarketTest is LendingSuite {
         market.liquidate(borrower, bound(amount, 1, borrowed));
         uint256 debt = market.debtOf(borrower);
         uint256 left = market.collateralOf(borrower);
-        // Collateral for a unit of debt, left / debt, is no less than it was, but for a unit of rounding each.
-        assertTrue((left + 2) * borrowed >= debt * 1000e18, "no worse");
+        // Collateral for a unit of debt, left / debt, is no less than it was, but for a unit of rounding each; one of debt
+        // is ONE / price of collateral.
+        assertTrue((left + 2 + 2 * ONE / price) * borrowed >= debt * 1000e18, "no worse");
         assertTrue((left * price / ONE) + 2 >= debt, "covered still");
         _assertSolvent();
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header, proofs::calculate_receipt_root};
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Address, B256, Bytes};
 use braid_exec::{BlockOutcome, Config, OnInvalid, execute};
@@ -14,7 +14,8 @@ use crate::{
     consensus::{
         BlockError,
         body::{
-            MAX_BLOCK_SIZE_BYTES, block_size, check_transaction, transaction_size, transactions_root, withdrawals_root,
+            MAX_BLOCK_SIZE_BYTES, block_size, check_transaction, receipts_root, transaction_size, transactions_root,
+            withdrawals_root,
         },
         header::{DAO_EXTRA_DATA, is_dao_extra_data_height},
         next_difficulty,
@@ -190,7 +191,7 @@ fn seal(block: &mut Block, outcome: &BlockOutcome, fork: Fork, state_root: B256)
     let header = &mut block.header;
     header.state_root = state_root;
     header.transactions_root = transactions_root;
-    header.receipts_root = calculate_receipt_root(&outcome.receipts);
+    header.receipts_root = receipts_root(&outcome.receipts);
     header.logs_bloom = outcome.logs_bloom;
     header.gas_used = outcome.gas_used;
     header.blob_gas_used = header.blob_gas_used.map(|_| outcome.blob_gas_used);

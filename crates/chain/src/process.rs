@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::{Eip658Value, Header, proofs::calculate_receipt_root};
+use alloy_consensus::{Eip658Value, Header};
 use alloy_primitives::{B256, U256};
 use braid_exec::{BlockContext, BlockOutcome, Config, Ommer, OnInvalid, execute};
 use braid_state::{State, StateAt};
 use braid_types::{Block, ChainSpec, ExecutedBlock, Fork, Receipt, StateChanges};
 
 use crate::{
-    consensus::{BlockError, validate_before_execution},
+    consensus::{BlockError, body::receipts_root, validate_before_execution},
     view::{Ancestors, BlockView},
 };
 
@@ -109,7 +109,7 @@ fn check_outcome(header: &Header, outcome: &BlockOutcome, fork: Fork) -> Result<
     if found != expected {
         return Err(BlockError::GasUsed { found, expected });
     }
-    let (found, expected) = (header.receipts_root, calculate_receipt_root(&outcome.receipts));
+    let (found, expected) = (header.receipts_root, receipts_root(&outcome.receipts));
     if found != expected {
         return Err(BlockError::ReceiptsRoot { found, expected });
     }

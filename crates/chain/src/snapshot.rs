@@ -14,7 +14,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use alloy_consensus::{Header, proofs::calculate_receipt_root, transaction::SignerRecoverable};
+use alloy_consensus::{Header, transaction::SignerRecoverable};
 use alloy_genesis::Genesis;
 use alloy_primitives::{B256, Bytes};
 use braid_state::{Cursor, Import, Manifest, SnapshotError, State, StateAt, StoreError};
@@ -211,7 +211,7 @@ fn check_block(executed: &mut ExecutedBlock, trusted: BlockRef) -> Result<(), Sy
     }
     executed.hash = found.hash;
     body::check_roots(&executed.block).map_err(SyncError::Body)?;
-    let (found, expected) = (calculate_receipt_root(&executed.receipts), header.receipts_root);
+    let (found, expected) = (body::receipts_root(&executed.receipts), header.receipts_root);
     if found != expected {
         return Err(SyncError::Body(BlockError::ReceiptsRoot { found, expected }));
     }

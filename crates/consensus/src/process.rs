@@ -576,7 +576,7 @@ impl Process {
     pub fn forward<'a>(&self, transactions: impl IntoIterator<Item = &'a RecoveredTx>) {
         let Some(running) = self.running() else { return };
         for transaction in transactions {
-            if running.outgoing.try_send(forward::form(transaction)).is_err() {
+            if running.outgoing.try_send(forward::Outgoing::new(transaction)).is_err() {
                 return;
             }
         }

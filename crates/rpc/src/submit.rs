@@ -9,7 +9,7 @@ use alloy_consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844, TxEip4844
 use alloy_eips::{eip2718::Decodable2718, eip7594::BlobTransactionSidecarVariant};
 use alloy_primitives::{Address, B256, U256, hex};
 use braid_pool::{Inserted, Pool, PoolConfig, PoolRules, Rejection, sidecar_for_fork};
-use braid_signatures::{AllowedS, KnownKeys, batch_size, recover_claimed, recover_senders};
+use braid_signatures::{AllowedS, KnownKeys, batch_size, claimed_batch_size, recover_claimed, recover_senders};
 use braid_types::{Fork, RecoveredTx, Transaction, limits};
 use rayon::prelude::*;
 
@@ -80,8 +80,9 @@ impl RpcContext {
             }
             Ok((parsed, Some(claimed)))
         };
-        let (_, inserted) =
-            self.insert_all(recover_shares(transactions, parse, self.chain.keys()).map(check).collect());
+        let share = claimed_batch_size(transactions.len(), rayon::current_num_threads());
+        let recovered = recover_shares(transactions, share, parse, self.chain.keys());
+        let (_, inserted) = self.insert_all(recovered.map(check).collect());
         self.announce(inserted);
     }
 
@@ -113,7 +114,8 @@ impl RpcContext {
             [text] => vec![prepare(decode(text))],
             texts => {
                 let parse = |text: &&str| Ok((parse(text)?, None));
-                recover_shares(texts, parse, self.chain.keys()).map(prepare).collect()
+                let share = batch_size(texts.len(), rayon::current_num_threads());
+                recover_shares(texts, share, parse, self.chain.keys()).map(prepare).collect()
             }
         };
         self.submit_all(submissions)
@@ -277,10 +279,10 @@ type Claimed = (Parsed, Option<Address>);
 /// Parses on all cores and recovers senders together, in shares that stay in order.
 fn recover_shares<T: Sync>(
     items: &[T],
+    share: usize,
     parse: impl Fn(&T) -> Result<Claimed, RpcError> + Sync + Send,
     keys: &KnownKeys,
 ) -> impl ParallelIterator<Item = Result<Submission, RpcError>> {
-    let share = batch_size(items.len(), rayon::current_num_threads());
     items.par_chunks(share).flat_map_iter(move |items| recover_share(items.iter().map(&parse).collect(), keys))
 }
 

@@ -1,12 +1,12 @@
 //! Which processor the arithmetic runs on.
 
-use std::sync::LazyLock;
+use std::{cell::RefCell, sync::LazyLock};
 
 use crate::{
     claim::{self, Claim},
     field::portable::Portable,
     generator::Generator,
-    lockstep::{self, Input, Outcome},
+    lockstep::{self, Input, Outcome, Tables},
 };
 
 /// The arithmetic of one field implementation. Both functions want at least one input.
@@ -34,7 +34,10 @@ impl Backend {
 
 fn recover_portable(inputs: &[Input]) -> Vec<Outcome> {
     static GENERATOR: LazyLock<Generator<Portable>> = LazyLock::new(Generator::compute);
-    lockstep::recover(&GENERATOR, inputs)
+    thread_local! {
+        static TABLES: RefCell<Tables<Portable>> = const { RefCell::new(Tables::new()) };
+    }
+    TABLES.with_borrow_mut(|tables| lockstep::recover(&GENERATOR, inputs, tables))
 }
 
 /// For processors with AVX2.
@@ -42,9 +45,9 @@ fn recover_portable(inputs: &[Input]) -> Vec<Outcome> {
 /// Everything that is generic over the field is inlined into the functions with the attribute, and so compiled for AVX2.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2 {
-    use std::sync::LazyLock;
+    use std::{cell::RefCell, sync::LazyLock};
 
-    use super::{Backend, Claim, Generator, Input, Outcome, claim, lockstep};
+    use super::{Backend, Claim, Generator, Input, Outcome, Tables, claim, lockstep};
     use crate::field::{avx2::V4, limbs::Limbs};
 
     /// The backend, if the processor has AVX2.
@@ -61,7 +64,14 @@ pub(crate) mod avx2 {
     fn recover(inputs: &[Input]) -> Vec<Outcome> {
         // SAFETY: the processor has what this function needs too.
         static GENERATOR: LazyLock<Generator<Limbs<V4>>> = LazyLock::new(|| unsafe { compute() });
-        lockstep::recover(&GENERATOR, inputs)
+        thread_local! {
+            static TABLES: RefCell<Tables<Limbs<V4>>> = const { RefCell::new(Tables::new()) };
+        }
+        // Taken out and put back: a closure would not be compiled for AVX2.
+        let mut tables = TABLES.replace(Tables::new());
+        let outcomes = lockstep::recover(&GENERATOR, inputs, &mut tables);
+        TABLES.set(tables);
+        outcomes
     }
 
     #[target_feature(enable = "avx2")]

@@ -54,7 +54,7 @@ impl<F: Field> Generator<F> {
             }
             growing.even.push(unpack(std::array::from_fn(|lane| &bases[lane])));
         }
-        growing.grow();
+        growing.grow(&mut Vec::new());
         let mut multiples = growing.multiples.into_flattened();
         multiples.truncate(WINDOWS * MULTIPLES);
         Self { multiples }
@@ -128,12 +128,11 @@ pub(crate) struct Growing<F: Field, const N: usize> {
 }
 
 impl<F: Field, const N: usize> Growing<F, N> {
-    /// Computes all multiples.
+    /// Computes all multiples. `prefixes` is a buffer.
     #[inline(always)]
-    pub(crate) fn grow(&mut self) {
-        let mut prefixes = Vec::with_capacity(self.even.len() * N);
+    pub(crate) fn grow(&mut self, prefixes: &mut Vec<F>) {
         while self.half < N {
-            divide_all(self, &mut prefixes);
+            divide_all(self, prefixes);
             self.half = (2 * self.half).max(1);
         }
     }

@@ -83,15 +83,15 @@ impl KnownKeys {
 /// account that somebody says has signed it.
 ///
 /// The answers are those of [`recover_senders`](crate::recover_senders), whatever was said. Who has threads gives each of them a share of
-/// [`batch_size`](crate::batch_size).
+/// [`claimed_batch_size`](crate::claimed_batch_size).
 pub fn recover_claimed(
     transactions: &[(&Transaction, Option<Address>)],
     allowed: AllowedS,
     known: &KnownKeys,
 ) -> Vec<Result<Address, RecoveryError>> {
     let hints = known.find(transactions.iter().map(|(_, claimed)| *claimed));
-    let hinted: Vec<(Signed, Option<PublicKey>)> =
-        transactions.iter().zip(hints).map(|((transaction, _), hint)| (signed(transaction), hint)).collect();
+    let references: Vec<&Transaction> = transactions.iter().map(|(transaction, _)| *transaction).collect();
+    let hinted: Vec<(Signed, Option<PublicKey>)> = signed(&references).into_iter().zip(hints).collect();
     let keys = recover_hinted(&hinted, &mut StdRng::from_os_rng());
     let mut learned = Vec::new();
     let mut sender = |(((_, claimed), (signed, hint)), key): ((&(_, Option<Address>), &(Signed, _)), _)| {

@@ -20,4 +20,4 @@ mod tests;
 
 pub use known::{KnownKeys, recover_claimed};
 pub use recover::{PublicKey, RecoveryError, Signed, recover_all, recover_hinted};
-pub use senders::{AllowedS, batch_size, recover_senders};
+pub use senders::{AllowedS, batch_size, claimed_batch_size, recover_senders};

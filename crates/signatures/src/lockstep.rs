@@ -56,31 +56,49 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
+/// The large tables of a batch. Whoever recovers again and again keeps them, as their memory would else be taken from the system and
+/// given back each time; nothing is read in them that was not written for the same batch.
+#[derive(Debug)]
+pub(crate) struct Tables<F: Field> {
+    growing: Vec<[Packed<F>; MULTIPLES]>,
+    multiples: Vec<Multiples<F>>,
+    pairs: Vec<Affine<F>>,
+    points: Vec<Affine<F>>,
+    prefixes: Vec<F>,
+}
+
+impl<F: Field> Tables<F> {
+    pub(crate) const fn new() -> Self {
+        Self { growing: Vec::new(), multiples: Vec::new(), pairs: Vec::new(), points: Vec::new(), prefixes: Vec::new() }
+    }
+}
+
 /// Recovers the keys of signatures.
 #[inline(always)]
-pub(crate) fn recover<F: Field>(generator: &Generator<F>, inputs: &[Input]) -> Vec<Outcome> {
+pub(crate) fn recover<F: Field>(generator: &Generator<F>, inputs: &[Input], tables: &mut Tables<F>) -> Vec<Outcome> {
+    let Tables { growing, multiples, pairs, points, prefixes } = tables;
     let groups: Vec<Group> = inputs.chunks(LANES).map(Group::new).collect();
-    let mut prefixes = Vec::new();
     let mut rejected = vec![[0; LANES]; groups.len()];
 
     let nonces: Vec<Nonces> = groups.iter().map(|group| group.nonces).collect();
     let (nonces, off_curve) = lift::<F>(&nonces);
-    let multiples = multiples(&nonces);
-    let mut pairs = Pairs { groups: &groups, multiples: &multiples, sums: vec![nonces[0]; groups.len() * WINDOWS] };
-    divide_all(&mut pairs, &mut prefixes);
+    self::multiples(&nonces, growing, prefixes, multiples);
+    pairs.resize(groups.len() * WINDOWS, nonces[0]);
+    let mut pairs = Pairs { groups: &groups, multiples, sums: pairs };
+    divide_all(&mut pairs, prefixes);
     let mut products = Vec::with_capacity(groups.len());
     // Loops instead of closures wherever there is arithmetic: a closure would not be compiled for the processor at hand.
     for points in pairs.sums.chunks_exact(WINDOWS) {
         products.push(ladder(points));
     }
 
-    let mut sums = Sums::first(&groups, generator, &mut rejected, &mut prefixes);
+    let mut sums = Sums::first(&groups, generator, points, &mut rejected, prefixes);
     while sums.terms > 1 {
-        divide_all(&mut sums, &mut prefixes);
+        divide_all(&mut sums, prefixes);
         sums.terms = sums.terms.div_ceil(2);
     }
-    let mut keys = Keys::add(&groups, products, &sums.points, &mut rejected);
-    divide_all(&mut keys, &mut prefixes);
+    let mut keys = Keys::add(&groups, products, points, &mut rejected);
+    divide_all(&mut keys, prefixes);
     let coordinates = keys.coordinates;
     let outcome = |index: usize| {
         let (group, lane) = (index / LANES, index % LANES);
@@ -163,21 +181,23 @@ fn replaced<F: Field>(point: &Affine<F>, lanes: &Mask) -> Affine<F> {
 type Multiples<F> = [[<F as Field>::Packed; 3]; MULTIPLES];
 
 #[inline(always)]
-fn multiples<F: Field>(points: &[Affine<F>]) -> Vec<Multiples<F>> {
-    let mut growing = Growing::<F, MULTIPLES> {
-        multiples: vec![[[F::Packed::default(); 2]; MULTIPLES]; points.len() * LANES],
-        even: points.to_vec(),
-        half: 0,
-    };
+fn multiples<F: Field>(
+    points: &[Affine<F>],
+    buffer: &mut Vec<[Packed<F>; MULTIPLES]>,
+    prefixes: &mut Vec<F>,
+    multiples: &mut Vec<Multiples<F>>,
+) {
+    let mut growing = Growing::<F, MULTIPLES> { multiples: std::mem::take(buffer), even: points.to_vec(), half: 0 };
+    growing.multiples.resize(points.len() * LANES, [[F::Packed::default(); 2]; MULTIPLES]);
     for (group, point) in points.iter().enumerate() {
         let (x, y) = (point.x.pack(), point.y.pack());
         for lane in 0..LANES {
             growing.multiples[group * LANES + lane][0] = [x[lane], y[lane]];
         }
     }
-    growing.grow();
+    growing.grow(prefixes);
     let beta = F::from_words(&[BETA; LANES]);
-    let mut multiples = vec![[[F::Packed::default(); 3]; MULTIPLES]; points.len() * LANES];
+    multiples.resize(points.len() * LANES, [[F::Packed::default(); 3]; MULTIPLES]);
     for (four, packed) in multiples.chunks_exact_mut(LANES).zip(growing.multiples.chunks_exact(LANES)) {
         for position in 0..MULTIPLES {
             let [a, b, c, d] = [&packed[0], &packed[1], &packed[2], &packed[3]];
@@ -189,14 +209,14 @@ fn multiples<F: Field>(points: &[Affine<F>]) -> Vec<Multiples<F>> {
             }
         }
     }
-    multiples
+    *buffer = growing.multiples;
 }
 
 /// For each group and window the sum of a multiple of R and one of λR.
 struct Pairs<'a, F: Field> {
     groups: &'a [Group],
     multiples: &'a [Multiples<F>],
-    sums: Vec<Affine<F>>,
+    sums: &'a mut [Affine<F>],
 }
 
 impl<F: Field> Pairs<'_, F> {
@@ -263,7 +283,7 @@ fn ladder<F: Field>(points: &[Affine<F>]) -> Jacobian<F> {
 
 /// Points that are added in pairs until one a group is left.
 struct Sums<'a, F> {
-    points: Vec<Affine<F>>,
+    points: &'a mut [Affine<F>],
     /// Points left in each group.
     terms: usize,
     rejected: &'a mut [Mask],
@@ -275,10 +295,16 @@ const PAIRS: usize = generator::WINDOWS / 2;
 impl<'a, F: Field> Sums<'a, F> {
     /// The first round, which takes the points from the table.
     #[inline(always)]
-    fn first(groups: &[Group], generator: &Generator<F>, rejected: &'a mut [Mask], prefixes: &mut Vec<F>) -> Self {
+    fn first(
+        groups: &[Group],
+        generator: &Generator<F>,
+        points: &'a mut Vec<Affine<F>>,
+        rejected: &'a mut [Mask],
+        prefixes: &mut Vec<F>,
+    ) -> Self {
         const { assert!(generator::WINDOWS.is_multiple_of(2)) };
-        let point = Affine::splat(&GENERATOR);
-        let mut first = Selected { groups, generator, rejected, points: vec![point; groups.len() * PAIRS] };
+        points.resize(groups.len() * PAIRS, Affine::splat(&GENERATOR));
+        let mut first = Selected { groups, generator, rejected, points };
         divide_all(&mut first, prefixes);
         Self { points: first.points, terms: PAIRS, rejected: first.rejected }
     }
@@ -319,7 +345,7 @@ struct Selected<'a, 'r, F: Field> {
     groups: &'a [Group],
     generator: &'a Generator<F>,
     rejected: &'r mut [Mask],
-    points: Vec<Affine<F>>,
+    points: &'r mut [Affine<F>],
 }
 
 impl<F: Field> Selected<'_, '_, F> {

@@ -1,7 +1,8 @@
 //! Senders of transactions.
 
-use alloy_consensus::crypto::SECP256K1N_HALF;
-use alloy_primitives::Address;
+use alloy_consensus::{EthereumTxEnvelope, SignableTransaction as _, crypto::SECP256K1N_HALF};
+use alloy_primitives::{Address, B256};
+use braid_keccak::hash_all;
 use braid_types::Transaction;
 
 use crate::recover::{RecoveryError, Signed, recover_all};
@@ -9,6 +10,10 @@ use crate::recover::{RecoveryError, Signed, recover_all};
 /// Fewest and most transactions that are worth a batch: fewer share too few inversions, or leave too few claims for a common check; more
 /// leave the caches.
 const BATCH_RANGE: std::ops::RangeInclusive<usize> = 16..=1_024;
+
+/// The same where senders are claimed: the common check of few claims costs as much as recoveries, and more of them at once are cheaper up to
+/// some thousand.
+const CLAIMED_BATCH_RANGE: std::ops::RangeInclusive<usize> = 256..=2_048;
 
 /// Which of the two values of s that are valid for a key may stand in a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +28,7 @@ pub enum AllowedS {
 ///
 /// Each answer is that of recovering this sender alone. Who has threads gives each of them a share of [`batch_size`].
 pub fn recover_senders(transactions: &[&Transaction], allowed: AllowedS) -> Vec<Result<Address, RecoveryError>> {
-    let signed: Vec<Signed> = transactions.iter().map(|transaction| signed(transaction)).collect();
+    let signed = signed(transactions);
     let keys = recover_all(&signed);
     let sender = |(signed, key): (&Signed, Result<_, RecoveryError>)| match key {
         Ok(_) if allowed == AllowedS::Low && signed.s > SECP256K1N_HALF => Err(RecoveryError::HighS),
@@ -37,13 +42,29 @@ pub fn batch_size(count: usize, threads: usize) -> usize {
     count.div_ceil(threads.max(1)).clamp(*BATCH_RANGE.start(), *BATCH_RANGE.end())
 }
 
-pub(crate) fn signed(transaction: &Transaction) -> Signed {
-    let signature = transaction.signature();
-    Signed {
-        hash: transaction.signature_hash(),
-        r: signature.r(),
-        s: signature.s(),
-        recovery_id: u8::from(signature.v()),
+/// How many of `count` transactions with claimed senders a thread should check at once.
+pub fn claimed_batch_size(count: usize, threads: usize) -> usize {
+    count.div_ceil(threads.max(1)).clamp(*CLAIMED_BATCH_RANGE.start(), *CLAIMED_BATCH_RANGE.end())
+}
+
+/// What is signed, of each transaction.
+pub(crate) fn signed(transactions: &[&Transaction]) -> Vec<Signed> {
+    let messages: Vec<Vec<u8>> = transactions.iter().map(|transaction| message(transaction)).collect();
+    let with_hash = |(transaction, hash): (&&Transaction, B256)| {
+        let signature = transaction.signature();
+        Signed { hash, r: signature.r(), s: signature.s(), recovery_id: u8::from(signature.v()) }
+    };
+    transactions.iter().zip(hash_all(&messages)).map(with_hash).collect()
+}
+
+/// The bytes whose hash is signed.
+fn message(transaction: &Transaction) -> Vec<u8> {
+    match transaction {
+        EthereumTxEnvelope::Legacy(signed) => signed.tx().encoded_for_signing(),
+        EthereumTxEnvelope::Eip2930(signed) => signed.tx().encoded_for_signing(),
+        EthereumTxEnvelope::Eip1559(signed) => signed.tx().encoded_for_signing(),
+        EthereumTxEnvelope::Eip4844(signed) => signed.tx().encoded_for_signing(),
+        EthereumTxEnvelope::Eip7702(signed) => signed.tx().encoded_for_signing(),
     }
 }
 
@@ -106,5 +127,8 @@ pub(crate) mod tests {
         assert_eq!(batch_size(100, 2), 50);
         assert_eq!(batch_size(10_000, 2), 1_024);
         assert_eq!(batch_size(10, 0), 16);
+        assert_eq!(claimed_batch_size(300, 2), 256);
+        assert_eq!(claimed_batch_size(3_000, 2), 1_500);
+        assert_eq!(claimed_batch_size(10_000, 2), 2_048);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     claim,
     field::{limbs::Limbs, tests::Checked},
     generator::Generator,
-    lockstep,
+    lockstep::{self, Tables},
     recover::{recover_hinted_with, recover_with},
 };
 
@@ -34,8 +34,8 @@ fn fast() -> Vec<(&'static str, Backend)> {
 /// All that this processor can run, and limbs that check their bounds, slowly.
 fn backends() -> Vec<(&'static str, Backend)> {
     static GENERATOR: LazyLock<Generator<Limbs<Checked>>> = LazyLock::new(Generator::compute);
-    let checked =
-        Backend { recover: |inputs| lockstep::recover(&GENERATOR, inputs), check: claim::check::<Limbs<Checked>> };
+    let recover: fn(&[_]) -> _ = |inputs| lockstep::recover(&GENERATOR, inputs, &mut Tables::new());
+    let checked = Backend { recover, check: claim::check::<Limbs<Checked>> };
     let mut backends = vec![("portable", backend::PORTABLE), ("checked", checked)];
     #[cfg(target_arch = "x86_64")]
     backends.extend(backend::avx2::backend().map(|backend| ("avx2", backend)));

@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::keccak256;
-use braid_types::{BlockRef, Height, limits::MAX_PRUNED_HEIGHTS};
+use braid_keccak::hash_all;
+use braid_types::{BlockRef, ExecutedBlock, Height, limits::MAX_PRUNED_HEIGHTS};
 use fjall::OwnedWriteBatch;
 
 use crate::{
-    codec::Checkpoint,
+    codec::{Checkpoint, encode_block, encode_receipts},
     error::StoreError,
     flat::Flat,
-    history::{put_history, remove_history},
+    history::{put_touched, remove_history},
     memory::{Memory, Names, Pending},
     state::{Difference, State},
     store::Shared,
@@ -94,21 +94,29 @@ impl Shared {
 fn write(flat: &Arc<Flat>, job: &Job, checkpoint: &Checkpoint) -> Result<(), StoreError> {
     let mut batch = flat.batch();
     for record in &job.records {
-        if let Some(block) = &record.block {
-            flat.put_block(&mut batch, block);
+        match (&record.block, &record.record) {
+            (Some(block), Some(encoded)) => {
+                flat.put_encoded(&mut batch, block, (encoded.block(), encoded.receipts()));
+            }
+            (Some(block), None) => flat.put_encoded(&mut batch, block, encode(block)),
+            (None, _) => {}
         }
         put_names(flat, &mut batch, &job.base, &record.names);
     }
+    flat.put_transactions(&mut batch, job.records.iter().filter_map(|record| record.block.as_deref()));
     if let Some((_, last)) = job.steps.last() {
         put_differences(flat, &mut batch, &job.base.diff(last));
     }
-    let mut before = &job.base;
+    let (mut before, mut history) = (&job.base, Vec::new());
     for (height, after) in &job.steps {
         if *height > checkpoint.history_from {
-            put_history(flat, &mut batch, *height, &before.diff(after))?;
+            history.extend(put_touched(flat, &mut batch, *height, &before.diff(after))?);
         }
         before = after;
     }
+    // In the order of keys, in which the store takes them at less cost.
+    history.sort_unstable();
+    history.into_iter().for_each(|(key, value)| batch.insert(&flat.history, key, value));
     if let Some(previous) = job.previous {
         for height in previous.history_from + 1..=checkpoint.history_from.min(previous.block.height) {
             remove_history(flat, &mut batch, height)?;
@@ -116,6 +124,10 @@ fn write(flat: &Arc<Flat>, job: &Job, checkpoint: &Checkpoint) -> Result<(), Sto
     }
     flat.put_checkpoint(&mut batch, checkpoint);
     Ok(batch.commit()?)
+}
+
+fn encode(block: &ExecutedBlock) -> (Vec<u8>, Vec<u8>) {
+    (encode_block(block), encode_receipts(&block.receipts))
 }
 
 /// Writes the values after each difference.
@@ -131,14 +143,13 @@ fn put_names(flat: &Flat, batch: &mut OwnedWriteBatch, base: &State, names: &Nam
     for (hash, code) in &names.codes {
         batch.insert(&flat.code, hash.as_slice(), code.as_ref());
     }
-    for (address, slots) in &names.accounts {
-        let account = keccak256(address);
+    let addresses: Vec<_> = names.accounts.iter().map(|(address, _)| address).collect();
+    for ((address, slots), account) in names.accounts.iter().zip(hash_all(&addresses)) {
         if base.hashed_account(&account).is_none() {
             batch.insert(&flat.preimage, account.as_slice(), address.as_slice());
         }
-        for slot in slots {
-            let slot = slot.to_be_bytes::<32>();
-            let hash = keccak256(slot);
+        let slots: Vec<[u8; 32]> = slots.iter().map(|slot| slot.to_be_bytes()).collect();
+        for (slot, hash) in slots.iter().zip(hash_all(&slots)) {
             if base.hashed_slot(&account, &hash).is_zero() {
                 batch.insert(&flat.preimage, hash.as_slice(), slot);
             }

@@ -21,8 +21,8 @@ pub(crate) use block::{block_hash, decode_block, decode_receipts, encode_block, 
 pub(crate) use changes::{decode_account, decode_amount, encode_account, encode_amount};
 pub(crate) use checkpoint::Checkpoint;
 pub use reader::CodecError;
+pub(crate) use record::{BlockRecord, encode_override_record};
 pub use record::{Record, decode_record};
-pub(crate) use record::{encode_block_record, encode_override_record};
 pub(crate) use snapshot::{
     decode_chunk, decode_manifest, decode_progress, encode_chunk, encode_manifest, encode_progress,
 };

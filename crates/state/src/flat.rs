@@ -23,7 +23,9 @@ use alloy_consensus::Header;
 use alloy_primitives::{B256, TxHash, U256};
 use alloy_rlp::{Decodable, Encodable};
 use braid_types::{ExecutedBlock, Height, TxIndex, changes::AccountState};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot};
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
+};
 
 use crate::{
     codec::{self, Checkpoint, CodecError},
@@ -137,7 +139,8 @@ impl Flat {
     }
 
     fn open_whole(dir: &Path) -> Result<Self, StoreError> {
-        let db = Database::builder(dir).open()?;
+        // What the journal holds is written to tables within seconds, compressed; doing that twice saves nothing.
+        let db = Database::builder(dir).journal_compression(CompressionType::None).open()?;
         let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default);
         Ok(Self {
             account: keyspace("account")?,
@@ -247,13 +250,44 @@ impl Flat {
 
     /// Adds a block with its indexes.
     pub(crate) fn put_block(&self, batch: &mut OwnedWriteBatch, executed: &ExecutedBlock) {
+        let encoded = (codec::encode_block(executed), codec::encode_receipts(&executed.receipts));
+        self.put_encoded(batch, executed, encoded);
+        self.put_transactions(batch, [executed]);
+    }
+
+    /// Adds a block that is encoded already, without its transactions' index.
+    pub(crate) fn put_encoded(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        executed: &ExecutedBlock,
+        (block, receipts): (Vec<u8>, Vec<u8>),
+    ) {
         let height = executed.height().to_be_bytes();
-        batch.insert(&self.block, height, codec::encode_block(executed));
-        batch.insert(&self.receipt, height, codec::encode_receipts(&executed.receipts));
+        batch.insert(&self.block, height, block);
+        batch.insert(&self.receipt, height, receipts);
         batch.insert(&self.block_hash, executed.hash.as_slice(), height);
-        for (index, transaction) in (0u32..).zip(&executed.block.transactions) {
-            let place = [height.as_slice(), &index.to_be_bytes()].concat();
-            batch.insert(&self.transaction, transaction.inner().hash().as_slice(), place);
+    }
+
+    /// Adds the index of the transactions of blocks, in the order of their hashes, in which the store takes them at less cost.
+    pub(crate) fn put_transactions<'a>(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        blocks: impl IntoIterator<Item = &'a ExecutedBlock>,
+    ) {
+        let mut places: Vec<(&TxHash, [u8; 12])> = Vec::new();
+        for executed in blocks {
+            let height = executed.height().to_be_bytes();
+            for (index, transaction) in (0u32..).zip(&executed.block.transactions) {
+                let mut place = [0; 12];
+                place[..8].copy_from_slice(&height);
+                place[8..].copy_from_slice(&index.to_be_bytes());
+                places.push((transaction.inner().hash(), place));
+            }
+        }
+        // A later place of the same transaction stands behind an earlier one, and counts.
+        places.sort_unstable();
+        for (hash, place) in places {
+            batch.insert(&self.transaction, hash.as_slice(), place);
         }
     }
 

@@ -1,11 +1,12 @@
 //! State changes by hashed keys, in the order the trie and the flat store keep them.
 
-use alloy_primitives::{B256, U256, keccak256};
-use braid_types::{StateChanges, changes::AccountState};
+use alloy_primitives::{Address, B256, U256};
+use braid_keccak::hash_all;
+use braid_types::{AccountChange, StateChanges, changes::AccountState};
 use rayon::prelude::*;
 
-/// Accounts from which keys are hashed in parallel.
-const PARALLEL_ACCOUNTS: usize = 32;
+/// Accounts, and slots of an account, whose keys a thread hashes at once.
+const HASHED_AT_ONCE: usize = 128;
 
 /// Changes in absolute values, sorted by hashed address.
 pub(crate) type HashedChanges = Vec<HashedAccount>;
@@ -26,16 +27,30 @@ pub(crate) struct HashedAccount {
 /// Hashes and sorts the keys of `changes`.
 pub(crate) fn hash_changes(changes: &StateChanges) -> HashedChanges {
     let accounts: Vec<_> = changes.accounts.iter().collect();
-    let mut hashed: HashedChanges = accounts
-        .into_par_iter()
-        .with_min_len(PARALLEL_ACCOUNTS)
-        .map(|(address, change)| {
-            let mut slots: Vec<_> =
-                change.storage.iter().map(|(slot, value)| (keccak256(slot.to_be_bytes::<32>()), *value)).collect();
-            slots.sort_unstable_by_key(|(key, _)| *key);
-            HashedAccount { key: keccak256(address), account: change.account, cleared: change.storage_cleared, slots }
-        })
-        .collect();
+    let hashed = accounts.par_chunks(HASHED_AT_ONCE).flat_map_iter(hash_accounts);
+    let mut hashed: HashedChanges = hashed.collect();
     hashed.par_sort_unstable_by_key(|account| account.key);
     hashed
+}
+
+fn hash_accounts<'a>(
+    accounts: &'a [(&'a Address, &'a AccountChange)],
+) -> impl Iterator<Item = HashedAccount> + use<'a> {
+    let addresses: Vec<&Address> = accounts.iter().map(|(address, _)| *address).collect();
+    let keys = hash_all(&addresses);
+    keys.into_iter().zip(accounts).map(|(key, (_, change))| HashedAccount {
+        key,
+        account: change.account,
+        cleared: change.storage_cleared,
+        slots: hash_slots(change),
+    })
+}
+
+/// The slots by hash, sorted.
+fn hash_slots(change: &AccountChange) -> Vec<(B256, U256)> {
+    let slots: Vec<[u8; 32]> = change.storage.keys().map(|slot| slot.to_be_bytes()).collect();
+    let hashes: Vec<B256> = slots.par_chunks(HASHED_AT_ONCE).flat_map_iter(hash_all).collect();
+    let mut slots: Vec<_> = hashes.into_iter().zip(change.storage.values().copied()).collect();
+    slots.sort_unstable_by_key(|(key, _)| *key);
+    slots
 }

@@ -17,6 +17,9 @@ use crate::{
     state::{Difference, State},
 };
 
+/// A key in the history with the value there.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+
 /// An older state, read through the history index.
 #[derive(Clone)]
 pub struct HistoricalState(Arc<Inner>);
@@ -92,18 +95,31 @@ pub(crate) fn put_history(
     height: Height,
     differences: &[Difference],
 ) -> Result<(), StoreError> {
+    let entries = put_touched(flat, batch, height, differences)?;
+    entries.into_iter().for_each(|(key, value)| batch.insert(&flat.history, key, value));
+    Ok(())
+}
+
+/// Records which values the block at `height` changed. Returns what remains to be recorded: keys in the history, with the values before.
+pub(crate) fn put_touched(
+    flat: &Flat,
+    batch: &mut OwnedWriteBatch,
+    height: Height,
+    differences: &[Difference],
+) -> Result<Vec<Entry>, StoreError> {
     let known = flat.touched.get(height.to_be_bytes())?;
     let mut touched = known.as_ref().map(|bytes| bytes.to_vec()).unwrap_or_default();
+    let mut entries = Vec::with_capacity(differences.len());
     for (key, old, _) in differences.iter().map(Difference::encoded) {
         let entry = key.at(height);
         if known.is_some() && flat.history.contains_key(&entry)? {
             continue;
         }
         touched.extend_from_slice(&key.tagged());
-        batch.insert(&flat.history, entry, old);
+        entries.push((entry, old));
     }
     batch.insert(&flat.touched, height.to_be_bytes(), touched);
-    Ok(())
+    Ok(entries)
 }
 
 /// Removes what [`put_history`] recorded for the block at `height`.

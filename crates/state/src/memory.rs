@@ -11,7 +11,11 @@ use braid_types::{
     limits::{MAX_BLOCK_CACHE_BYTES, MAX_CACHED_BLOCKS, RETAINED_STATES},
 };
 
-use crate::{codec::Checkpoint, state::State, store::Head};
+use crate::{
+    codec::{BlockRecord, Checkpoint},
+    state::State,
+    store::Head,
+};
 
 /// A record of the log that no checkpoint has written yet.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub(crate) struct Pending {
     pub(crate) height: Height,
     /// The block; `None` for an override.
     pub(crate) block: Option<Arc<ExecutedBlock>>,
+    /// The record, if it was written by this process and not read from the log.
+    pub(crate) record: Option<BlockRecord>,
     /// What checkpoints need of the changes beside the states.
     pub(crate) names: Arc<Names>,
     /// Size in the log.

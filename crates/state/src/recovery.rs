@@ -186,6 +186,7 @@ fn replay(memory: &mut Memory, codes: &Arc<Codes>, (sequence, payload): &LogReco
     };
     let state = apply(memory, codes, &block, &changes, root)?;
     let pending = Pending {
+        record: None,
         sequence: *sequence,
         height: block.height(),
         block: new_block,

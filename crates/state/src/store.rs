@@ -26,7 +26,7 @@ use braid_types::{BlockRef, ExecutedBlock, Height, StateChanges, TxIndex, change
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
-    codec::{encode_block_record, encode_override_record},
+    codec::{BlockRecord, encode_override_record},
     codes::Codes,
     error::StoreError,
     flat::Flat,
@@ -350,11 +350,12 @@ impl Shared {
             return Err(StoreError::Root { height, expected, found: root });
         }
         self.wait_for_room()?;
-        let payload = encode_block_record(&block, changes, root);
+        let record = BlockRecord::new(&block, changes, root);
+        let payload = record.clone();
         let state = state.over(&self.codes);
-        self.append(&payload, changes, |memory| {
+        self.append(payload.bytes(), changes, |memory| {
             check_next(memory, &block)?;
-            Ok((Arc::clone(&block), Some(Arc::clone(&block)), state))
+            Ok((Arc::clone(&block), Some((Arc::clone(&block), record)), state))
         })
     }
 
@@ -387,7 +388,8 @@ impl Shared {
         let sequence = writer.log.append(payload).map_err(|error| self.poison(error.into()))?;
         let bytes = payload.len() as u64;
         let names = Names::of(changes);
-        let pending = Pending { sequence, height: block.height(), block: new_block, names, bytes };
+        let (new_block, record) = new_block.unzip();
+        let pending = Pending { sequence, height: block.height(), block: new_block, record, names, bytes };
         let mut memory = self.memory.write();
         let head = memory.push(block, pending, state);
         if memory.pending_bytes >= self.options.checkpoint_size_bytes {
@@ -449,5 +451,5 @@ impl Shared {
     }
 }
 
-/// The block that stands at the head, the same if it is new, and the state after it.
-type NewHead = (Arc<ExecutedBlock>, Option<Arc<ExecutedBlock>>, State);
+/// The block that stands at the head, the same with its record if it is new, and the state after it.
+type NewHead = (Arc<ExecutedBlock>, Option<(Arc<ExecutedBlock>, BlockRecord)>, State);

@@ -10,8 +10,8 @@ use alloy_consensus::{
 use alloy_eips::{eip2718::Encodable2718, eip4895::Withdrawal};
 use alloy_primitives::{B256, U256, uint};
 use alloy_rlp::Encodable;
-use alloy_trie::root::ordered_trie_root_with_encoder;
-use braid_types::{Block, Fork, RecoveredTx, Transaction, TxIndex};
+use braid_keccak::ordered_root;
+use braid_types::{Block, Fork, Receipt, RecoveredTx, Transaction, TxIndex};
 
 use super::BlockError;
 
@@ -89,7 +89,12 @@ pub fn check_transaction(transaction: &RecoveredTx, fork: Fork, index: TxIndex) 
 
 /// Root of the transactions' trie.
 pub fn transactions_root(transactions: &[RecoveredTx]) -> B256 {
-    ordered_trie_root_with_encoder(transactions, |transaction, out| transaction.inner().encode_2718(out))
+    ordered_root(transactions, |transaction, out| transaction.inner().encode_2718(out))
+}
+
+/// Root of the receipts' trie.
+pub fn receipts_root(receipts: &[Receipt]) -> B256 {
+    ordered_root(receipts, |receipt, out| receipt.encode_2718(out))
 }
 
 /// Root of the withdrawals' trie, where there are withdrawals.

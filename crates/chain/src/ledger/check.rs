@@ -5,11 +5,15 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use alloy_consensus::{Transaction as _, transaction::Recovered};
+use alloy_consensus::{
+    Signed, Transaction as _, TxEip1559,
+    transaction::{Recovered, RlpEcdsaDecodableTx as _, RlpEcdsaEncodableTx as _},
+};
 use alloy_eips::eip2718::Decodable2718;
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes};
+use braid_keccak::hash_all;
 use braid_pool::{Pool, PoolConfig, PoolRules};
-use braid_signatures::{AllowedS, KnownKeys, batch_size, recover_claimed};
+use braid_signatures::{AllowedS, KnownKeys, claimed_batch_size, recover_claimed};
 use braid_types::{RecoveredTx, Transaction, block::impersonation_signature, limits::MAX_ORDERED_BLOCK_SIZE_BYTES};
 use rayon::prelude::*;
 
@@ -19,18 +23,23 @@ use crate::chain::Chain;
 /// EIP-2718 type of blob transactions.
 const BLOB_TYPE: u8 = 3;
 
+/// Transactions that a thread hashes at once: some tens of microseconds.
+const HASHED_AT_ONCE: usize = 128;
+
 /// See [`super::Ledger::check`].
 pub(super) fn check(chain: &Chain, raw: &[Bytes], claimed: &[Address]) -> Result<Vec<RecoveredTx>, LedgerError> {
     check_size(raw)?;
-    let known = pooled(chain, raw);
+    let hashes: Vec<B256> = raw.par_chunks(HASHED_AT_ONCE).flat_map_iter(hash_all).collect();
+    let known = pooled(chain, &hashes);
     let new: Vec<New<'_>> = (0..)
         .zip(raw)
+        .zip(hashes)
         .zip(&known)
         .filter(|(_, known)| known.is_none())
-        .map(|((index, bytes), _)| New { index, bytes, claimed: claimed.get(index).copied() })
+        .map(|(((index, bytes), hash), _)| New { index, bytes, hash, claimed: claimed.get(index).copied() })
         .collect();
     let rules = rules(chain);
-    let share = batch_size(new.len(), rayon::current_num_threads());
+    let share = claimed_batch_size(new.len(), rayon::current_num_threads());
     let decoded: Vec<_> = new.par_chunks(share).flat_map_iter(|share| decode_all(share, chain.keys())).collect();
     let mut decoded = decoded.into_iter();
     let missing = |index| LedgerError::Signature { index };
@@ -61,13 +70,12 @@ fn check_size(raw: &[Bytes]) -> Result<(), LedgerError> {
     }
 }
 
-/// For each of `raw`, the pool's transaction with these bytes, whose sender is known already.
-fn pooled(chain: &Chain, raw: &[Bytes]) -> Vec<Option<RecoveredTx>> {
-    let hashes: Vec<B256> = raw.par_iter().map(keccak256).collect();
+/// For each of `hashes`, the pool's transaction, whose sender is known already.
+fn pooled(chain: &Chain, hashes: &[B256]) -> Vec<Option<RecoveredTx>> {
     let pool = chain.pool().lock();
     // An impersonated sender, which development nodes allow, has signed nothing.
     let is_signed = |tx: &RecoveredTx| *tx.signature() != impersonation_signature(tx.signer());
-    hashes.into_iter().map(|hash| pool.get(hash).filter(is_signed)).collect()
+    hashes.iter().map(|hash| pool.get(*hash).filter(is_signed)).collect()
 }
 
 /// A transaction whose sender is not known.
@@ -75,12 +83,13 @@ fn pooled(chain: &Chain, raw: &[Bytes]) -> Vec<Option<RecoveredTx>> {
 struct New<'a> {
     index: usize,
     bytes: &'a [u8],
+    hash: B256,
     claimed: Option<Address>,
 }
 
 /// Decodes transactions and recovers their senders together.
 fn decode_all(new: &[New<'_>], keys: &KnownKeys) -> Vec<Result<RecoveredTx, LedgerError>> {
-    let decoded: Vec<Result<Transaction, LedgerError>> = new.iter().map(|new| decode(new.index, new.bytes)).collect();
+    let decoded: Vec<Result<Transaction, LedgerError>> = new.iter().map(decode).collect();
     let claimed: Vec<_> =
         decoded.iter().zip(new).filter_map(|(decoded, new)| Some((decoded.as_ref().ok()?, new.claimed))).collect();
     let mut senders = recover_claimed(&claimed, AllowedS::Low, keys).into_iter();
@@ -92,10 +101,22 @@ fn decode_all(new: &[New<'_>], keys: &KnownKeys) -> Vec<Result<RecoveredTx, Ledg
     decoded.into_iter().zip(new).map(&mut finish).collect()
 }
 
-fn decode(index: usize, bytes: &[u8]) -> Result<Transaction, LedgerError> {
+fn decode(new: &New<'_>) -> Result<Transaction, LedgerError> {
+    let New { index, bytes, hash, .. } = *new;
+    if let Some(transaction) = decode_hashed(bytes, hash) {
+        return Ok(transaction);
+    }
     let malformed =
         |error: alloy_eips::eip2718::Eip2718Error| LedgerError::Malformed { index, reason: error.to_string() };
     Transaction::decode_2718_exact(bytes).map_err(malformed)
+}
+
+/// The same for what most transactions are, whose bytes are not hashed again. `None` says nothing of what the bytes are.
+pub(super) fn decode_hashed(bytes: &[u8], hash: B256) -> Option<Transaction> {
+    let (&TxEip1559::DEFAULT_TX_TYPE, mut rest) = bytes.split_first()? else { return None };
+    let (transaction, signature) = TxEip1559::rlp_decode_with_signature(&mut rest).ok()?;
+    let is_whole = rest.is_empty() && transaction.eip2718_encoded_length(&signature) == bytes.len();
+    is_whole.then(|| Signed::new_unchecked(transaction, signature, hash).into())
 }
 
 fn check_one(rules: &PoolRules, index: usize, transaction: &RecoveredTx) -> Result<(), LedgerError> {

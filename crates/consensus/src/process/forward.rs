@@ -15,7 +15,7 @@ use std::{
 };
 
 use alloy_eips::eip2718::Encodable2718 as _;
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256};
 use braid_types::RecoveredTx;
 use commonware_codec::{Decode as _, Encode as _, RangeCfg};
 use commonware_cryptography::ed25519::PublicKey;
@@ -23,6 +23,7 @@ use commonware_macros::select_loop;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::{Clock, Spawner};
 use commonware_utils::channel::mpsc;
+use parking_lot::Mutex;
 
 use crate::worker::Worker;
 
@@ -40,11 +41,12 @@ const MAX_MESSAGE_BYTES: usize = 256 * 1_024;
 /// Transactions in one message.
 const MAX_MESSAGE_TRANSACTIONS: usize = 4_096;
 
-/// Messages that are being taken into the pool; further ones are dropped, so that a peer cannot fill the memory.
+/// Messages that wait to be taken into the pool; further ones are dropped, so that a peer cannot fill the memory.
 const MAX_IN_HAND: usize = 64;
 
-/// How long a transaction may wait in the pool before it is sent a second time.
-const RESEND_AFTER: Duration = Duration::from_secs(2);
+/// How long a transaction may wait in the pool before it is sent a second time. Where more comes than blocks can hold for some seconds, most
+/// of what waits has arrived and would only be read again.
+const RESEND_AFTER: Duration = Duration::from_secs(5);
 
 /// The longest time between two attempts.
 const RESEND_AFTER_AT_MOST: Duration = Duration::from_secs(60);
@@ -59,7 +61,20 @@ const MAX_RESENT: usize = 2_048;
 const MAX_WATCHED: usize = 65_536;
 
 /// Where transactions are put to be sent.
-pub(super) type Queue = mpsc::Sender<Forwarded>;
+pub(super) type Queue = mpsc::Sender<Outgoing>;
+
+/// A transaction that waits to be sent.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    hash: B256,
+    form: Forwarded,
+}
+
+impl Outgoing {
+    pub(super) fn new(transaction: &RecoveredTx) -> Self {
+        Self { hash: *transaction.tx_hash(), form: form(transaction) }
+    }
+}
 
 /// A transaction as it is forwarded.
 pub(super) fn form(transaction: &RecoveredTx) -> Forwarded {
@@ -69,13 +84,8 @@ pub(super) fn form(transaction: &RecoveredTx) -> Forwarded {
     bytes.into()
 }
 
-/// The hash of a transaction that is forwarded.
-fn hash_of(transaction: &Forwarded) -> B256 {
-    keccak256(transaction.get(Address::len_bytes()..).unwrap_or_default())
-}
-
 /// Makes a queue.
-pub(super) fn queue() -> (Queue, mpsc::Receiver<Forwarded>) {
+pub(super) fn queue() -> (Queue, mpsc::Receiver<Outgoing>) {
     mpsc::channel(MAX_WAITING)
 }
 
@@ -142,7 +152,7 @@ fn messages(transactions: impl IntoIterator<Item = Forwarded>) -> Vec<Vec<Forwar
 pub(super) fn send<E: Spawner + Clock, S: Sender<PublicKey = PublicKey>>(
     context: &E,
     mut sender: S,
-    mut queue: mpsc::Receiver<Forwarded>,
+    mut queue: mpsc::Receiver<Outgoing>,
     leaders: impl Fn() -> Vec<PublicKey> + Send + Sync + 'static,
     waiting: impl Fn(B256) -> Option<Forwarded> + Send + Sync + 'static,
 ) {
@@ -163,16 +173,15 @@ pub(super) fn send<E: Spawner + Clock, S: Sender<PublicKey = PublicKey>>(
             context,
             on_stopped => {},
             Some(first) = queue.recv() else break => {
-                let mut size = first.len();
-                let mut batch = vec![first];
+                let now = context.current();
+                let mut size = first.form.len();
+                watched.add(now, Sent { hash: first.hash, pause: RESEND_AFTER });
+                let mut batch = vec![first.form];
                 while size < MAX_MESSAGE_BYTES && batch.len() < MAX_MESSAGE_TRANSACTIONS {
                     let Ok(next) = queue.try_recv() else { break };
-                    size += next.len();
-                    batch.push(next);
-                }
-                let now = context.current();
-                for transaction in &batch {
-                    watched.add(now, Sent { hash: hash_of(transaction), pause: RESEND_AFTER });
+                    size += next.form.len();
+                    watched.add(now, Sent { hash: next.hash, pause: RESEND_AFTER });
+                    batch.push(next.form);
                 }
                 send(batch);
             },
@@ -189,7 +198,8 @@ pub(super) fn send<E: Spawner + Clock, S: Sender<PublicKey = PublicKey>>(
     });
 }
 
-/// Starts handing what arrives to `take`, on a thread of its own.
+/// Starts handing what arrives to `take`, on a thread of its own. What has arrived while that was at work is handed over together: the more
+/// senders are checked at once, the cheaper.
 pub(super) fn receive<R: Receiver<PublicKey = PublicKey>>(
     context: &impl Spawner,
     mut receiver: R,
@@ -197,19 +207,27 @@ pub(super) fn receive<R: Receiver<PublicKey = PublicKey>>(
 ) {
     let worker = Worker::start(context.child("taker"));
     context.child("forwarded").spawn(move |_| async move {
-        let in_hand = Arc::new(());
+        let arrived = Arc::new(Mutex::new(Vec::new()));
         while let Ok((peer, message)) = receiver.recv().await {
-            if Arc::strong_count(&in_hand) > MAX_IN_HAND {
+            if arrived.lock().len() >= MAX_IN_HAND {
                 continue;
             }
             let bounds = (RangeCfg::from(0..=MAX_MESSAGE_TRANSACTIONS), RangeCfg::from(0..=2 * MAX_MESSAGE_BYTES));
             match Vec::<Forwarded>::decode_cfg(message, &bounds) {
                 Ok(transactions) => {
-                    let (take, permit) = (Arc::clone(&take), Arc::clone(&in_hand));
-                    drop(worker.run(move || {
-                        take(transactions);
-                        drop(permit);
-                    }));
+                    let is_first = {
+                        let mut arrived = arrived.lock();
+                        arrived.push(transactions);
+                        arrived.len() == 1
+                    };
+                    // Else a job that has not begun takes them too.
+                    if is_first {
+                        let (take, arrived) = (Arc::clone(&take), Arc::clone(&arrived));
+                        drop(worker.run(move || {
+                            let messages: Vec<Vec<Forwarded>> = std::mem::take(&mut *arrived.lock());
+                            take(messages.into_iter().flatten().collect());
+                        }));
+                    }
                 }
                 Err(error) => tracing::warn!(%peer, %error, "a peer forwards what is no list of transactions"),
             }

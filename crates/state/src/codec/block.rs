@@ -56,7 +56,8 @@ pub(super) fn put_block(out: &mut Vec<u8>, executed: &ExecutedBlock) {
     put_count(out, block.transactions.len());
     for transaction in &block.transactions {
         out.extend_from_slice(transaction.signer_ref().as_slice());
-        put_bytes(out, &transaction.inner().encoded_2718());
+        put_count(out, transaction.inner().encode_2718_len());
+        transaction.inner().encode_2718(out);
     }
     put_count(out, block.ommers.len());
     block.ommers.iter().for_each(|ommer| ommer.encode(out));

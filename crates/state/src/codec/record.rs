@@ -1,6 +1,6 @@
 //! Records of the block log.
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
 use braid_types::{ExecutedBlock, Height, StateChanges};
 
 use super::{
@@ -35,13 +35,48 @@ pub enum Record {
     },
 }
 
-pub(crate) fn encode_block_record(block: &ExecutedBlock, changes: &StateChanges, root: B256) -> Vec<u8> {
-    let mut out = vec![super::VERSION, BLOCK];
-    put_block(&mut out, block);
-    put_receipts(&mut out, &block.receipts);
-    put_changes(&mut out, changes);
-    out.extend_from_slice(root.as_slice());
-    out
+/// The record of a block, encoded, which has the block and its receipts in it as the flat store keeps them.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockRecord {
+    bytes: Bytes,
+    /// Where the receipts begin, and where they end.
+    receipts: (usize, usize),
+}
+
+impl BlockRecord {
+    /// Bytes of a record before the block.
+    const BEFORE: usize = 2;
+
+    /// Bytes that a transaction takes in a record for the most part, with its receipt and what it changes; what is reserved.
+    const PER_TRANSACTION: usize = 640;
+
+    pub(crate) fn new(block: &ExecutedBlock, changes: &StateChanges, root: B256) -> Self {
+        let transactions = block.block.transactions.len();
+        let mut out = Vec::with_capacity(transactions.saturating_add(4).saturating_mul(Self::PER_TRANSACTION));
+        out.extend_from_slice(&[super::VERSION, BLOCK]);
+        put_block(&mut out, block);
+        let start = out.len();
+        put_receipts(&mut out, &block.receipts);
+        let receipts = (start, out.len());
+        put_changes(&mut out, changes);
+        out.extend_from_slice(root.as_slice());
+        Self { bytes: out.into(), receipts }
+    }
+
+    /// The whole record.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The block, as [`super::encode_block`] gives it.
+    pub(crate) fn block(&self) -> Vec<u8> {
+        [&[super::VERSION], &self.bytes[Self::BEFORE..self.receipts.0]].concat()
+    }
+
+    /// The receipts, as [`super::encode_receipts`] gives them.
+    pub(crate) fn receipts(&self) -> Vec<u8> {
+        [&[super::VERSION], &self.bytes[self.receipts.0..self.receipts.1]].concat()
+    }
 }
 
 pub(crate) fn encode_override_record(height: Height, changes: &StateChanges, root: B256) -> Vec<u8> {

@@ -63,7 +63,7 @@ fn sample_changes() -> StateChanges {
 }
 
 fn sample_record() -> Vec<u8> {
-    encode_block_record(&sample_block(), &sample_changes(), B256::repeat_byte(0xaa))
+    BlockRecord::new(&sample_block(), &sample_changes(), B256::repeat_byte(0xaa)).bytes().to_vec()
 }
 
 #[test]
@@ -73,6 +73,8 @@ fn records_come_back_as_they_were() {
     assert_eq!(decode_record(&sample_record()).unwrap(), expected);
     let encoded = encode_override_record(12, &changes, root);
     assert_eq!(decode_record(&encoded).unwrap(), Record::Override { height: 12, changes, root });
+    let record = BlockRecord::new(&block, &sample_changes(), root);
+    assert_eq!((record.block(), record.receipts()), (encode_block(&block), encode_receipts(&block.receipts)));
     let receipts = decode_receipts(&encode_receipts(&block.receipts)).unwrap();
     assert_eq!(decode_block(&encode_block(&block), receipts).unwrap(), block);
     assert_eq!(block_hash(&encode_block(&block)).unwrap(), block.hash);

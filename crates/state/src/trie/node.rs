@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::{BufMut, EMPTY_STRING_CODE, Encodable, Header};
+use braid_keccak::hash_all;
 
 /// Nibbles of a key.
 pub(crate) const KEY_NIBBLES: usize = 64;
@@ -30,8 +31,16 @@ impl Link {
 
     fn new(start: u8, rlp: &[u8]) -> Self {
         if rlp.len() >= 32 {
-            return Self { start, len: 32, bytes: keccak256(rlp) };
+            return Self::hashed(start, keccak256(rlp));
         }
+        Self::embedded(start, rlp)
+    }
+
+    const fn hashed(start: u8, hash: B256) -> Self {
+        Self { start, len: 32, bytes: hash }
+    }
+
+    fn embedded(start: u8, rlp: &[u8]) -> Self {
         let mut link = Self { start, ..Self::NONE };
         for (to, from) in link.bytes.iter_mut().zip(rlp) {
             *to = *from;
@@ -116,9 +125,10 @@ impl<V: Value> Child<V> {
         for (nibble, slot) in slots.into_iter().enumerate() {
             if let Some(child) = slot {
                 mask |= 1 << nibble;
-                children.push(child.place(depth + 1));
+                children.push(child);
             }
         }
+        place_all(&mut children, depth + 1);
         let path = children.first().map_or(B256::ZERO, Self::path);
         Self::Branch(Arc::new(Branch { path, depth, mask, link: Link::NONE, children: children.into_boxed_slice() }))
     }
@@ -130,11 +140,15 @@ impl<V: Value> Child<V> {
             return self;
         }
         let link = Link::new(start, &self.encode(usize::from(start)));
-        match &mut self {
+        self.set_link(link);
+        self
+    }
+
+    fn set_link(&mut self, link: Link) {
+        match self {
             Self::Leaf(leaf) => Arc::make_mut(leaf).link = link,
             Self::Branch(branch) => Arc::make_mut(branch).link = link,
         }
-        self
     }
 
     /// Whether two references are to one node in memory.
@@ -184,6 +198,17 @@ impl<V: Value> Child<V> {
                 out
             }
         }
+    }
+}
+
+/// Gives siblings their references, as [`Child::place`] does one by one.
+fn place_all<V: Value>(children: &mut [Child<V>], start: usize) {
+    let byte = start_byte(start);
+    let mut changed: Vec<&mut Child<V>> = children.iter_mut().filter(|child| child.link().start != byte).collect();
+    let encoded: Vec<Vec<u8>> = changed.iter().map(|child| child.encode(start)).collect();
+    let hashes = hash_all(&encoded);
+    for ((child, rlp), hash) in changed.iter_mut().zip(&encoded).zip(hashes) {
+        child.set_link(if rlp.len() < 32 { Link::embedded(byte, rlp) } else { Link::hashed(byte, hash) });
     }
 }
 

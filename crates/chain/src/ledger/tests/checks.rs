@@ -1,7 +1,7 @@
 //! Bodies of ordered blocks that are wrong.
 
 use alloy_consensus::{Signed, TxEip4844, TxLegacy};
-use alloy_eips::eip2718::Encodable2718;
+use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::Signature;
 use proptest::prelude::*;
 
@@ -59,6 +59,22 @@ fn garbage_is_refused() {
     let unsigned = unsigned.into_signed(Signature::new(U256::ZERO, U256::ZERO, false));
     let unsigned = Transaction::from(unsigned).encoded_2718().into();
     assert_eq!(refused(&ledger, &[unsigned]), "transaction 0 has no valid signature");
+}
+
+#[test]
+fn no_other_bytes_than_its_own_give_a_transaction_the_hash_of_bytes() {
+    let good = raw(&transfer(1, 0, 1));
+    let given = |bytes: &[u8]| check::decode_hashed(bytes, keccak256(bytes));
+    assert_eq!(given(&good).map(|found| *found.tx_hash()), Some(keccak256(&good)));
+    for at in 0..good.len() {
+        for change in 1..=u8::MAX {
+            let mut bytes = good.to_vec();
+            bytes[at] ^= change;
+            let Some(found) = given(&bytes) else { continue };
+            assert_eq!(found.encoded_2718(), bytes, "byte {at} changed by {change:#x}");
+            assert_eq!(Transaction::decode_2718_exact(&bytes).unwrap(), found);
+        }
+    }
 }
 
 #[test]

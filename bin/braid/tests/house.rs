@@ -12,7 +12,7 @@ use std::{
 
 /// Folder of a crate, and the folders whose packages it may depend on. `rpc` reaches `exec` and `state` through what
 /// `chain` re-exports, so that there is one way in.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("crates/types", &[]),
     ("crates/exec", &["types"]),
     ("crates/state", &["types"]),
@@ -29,6 +29,8 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("apps/microloans/arithmetic", &[]),
     ("apps/microloans/calculator", &["microloans-arithmetic"]),
     ("apps/microloans/rails", &["microloans-arithmetic"]),
+    ("apps/microloans/simulator", &[]),
+    ("apps/microloans/ussd", &["microloans-arithmetic", "microloans-rails"]),
     ("apps/risk", &[]),
     (
         "bin/braid",

@@ -293,6 +293,9 @@ pub enum Doubt {
     /// No access token.
     #[error("the provider gave no access token")]
     NoToken,
+    /// The provider can only be asked by its own ID of the request, which never arrived.
+    #[error("the provider's id of the request is not known")]
+    NoServerId,
     /// The provider's queue timed out.
     #[error("the provider's queue timed out")]
     QueueTimeout,
@@ -423,15 +426,26 @@ pub struct StatementLine {
     pub completed_at: Timestamp,
     /// What the customer typed, where the statement carries it.
     pub reference: Option<String>,
-    /// The receipt that this line reverses, if it does.
-    pub reverses: Option<String>,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a line of a statement is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    /// A payment of a customer, or to one.
+    Payment,
+    /// What the provider charges for one; it has the payment's receipt.
+    Charge,
+    /// Takes another payment back: its receipt, where the statement says which.
+    Reversal(Option<String>),
 }
 
 impl fmt::Debug for StatementLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = f.debug_struct("StatementLine");
         line.field("receipt", &self.receipt).field("direction", &self.direction).field("amount", &self.amount);
-        line.field("correlation", &self.correlation).field("reverses", &self.reverses).finish_non_exhaustive()
+        line.field("correlation", &self.correlation).field("purpose", &self.purpose).finish_non_exhaustive()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     localnet::LocalnetArgs,
     microloans::MicroloansCommand,
     proof::{ProofCommand, VerifyArgs},
+    suite::{deploy::DeployArgs, list::ContractsArgs},
     transfer::TransferCommand,
 };
 
@@ -53,6 +54,10 @@ enum Command {
     Proof(ProofCommand),
     /// Check a proof from the genesis, or a group key, alone
     VerifyProof(VerifyArgs),
+    /// Put the DeFi contracts on a chain
+    Deploy(DeployArgs),
+    /// List the DeFi contracts: name, address, what each is, interface
+    Contracts(ContractsArgs),
     /// Calculate micro-loans
     #[command(subcommand)]
     Microloans(MicroloansCommand),
@@ -83,6 +88,10 @@ pub(crate) enum Action {
     Proof(ProofCommand),
     /// Check a proof.
     VerifyProof(VerifyArgs),
+    /// Put the contracts on a chain.
+    Deploy(DeployArgs),
+    /// List the contracts.
+    Contracts(ContractsArgs),
     /// Calculate micro-loans.
     Microloans(MicroloansCommand),
     /// Run a conformance suite.
@@ -120,6 +129,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
         Command::Load(args) => Ok(Action::Load(args)),
         Command::Proof(command) => Ok(Action::Proof(command)),
         Command::VerifyProof(args) => Ok(Action::VerifyProof(args)),
+        Command::Deploy(args) => Ok(Action::Deploy(args)),
+        Command::Contracts(args) => Ok(Action::Contracts(args)),
         Command::Microloans(command) => Ok(Action::Microloans(command)),
         Command::Conformance(command) => Ok(Action::Conformance(command)),
     }

@@ -86,6 +86,20 @@ pub(crate) struct DevSettings {
     /// Time stamp of genesis in seconds since the Unix epoch; without it the time of the first start.
     #[arg(long, env = "BRAID_TIMESTAMP", value_name = "SECONDS", value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Chain")]
     pub(crate) timestamp: Option<u64>,
+    /// Leave the DeFi contracts out of a new chain; they need Cancun, and come with no --genesis.
+    #[arg(
+        long,
+        env = "BRAID_NO_CONTRACTS",
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "false",
+        help_heading = "Chain"
+    )]
+    pub(crate) no_contracts: bool,
     /// Blocks behind the head whose state stays readable; without it all.
     #[arg(long, env = "BRAID_HISTORY", value_name = "BLOCKS", value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Chain")]
     pub(crate) history: Option<u64>,

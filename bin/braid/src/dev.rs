@@ -18,8 +18,10 @@ use std::{
 
 use alloy_primitives::{Address, Bytes};
 use alloy_signer_local::PrivateKeySigner;
+use alloy_trie::KECCAK_EMPTY;
 use braid_chain::{Chain, ChainOptions, Committed, Mining, Sequencer, SequencerOptions, state::StoreOptions};
 use braid_pool::PoolConfig;
+use braid_suite::Suite;
 use braid_types::Fork;
 use eyre::Context;
 
@@ -27,7 +29,7 @@ use self::{data::DataDirectory, genesis::DevGenesis, screen::Screen, serve::Cloc
 use crate::{
     config::{DevSettings, layers::Resolved},
     metrics::Metrics,
-    telemetry,
+    suite, telemetry,
 };
 
 /// Runs the node until it is told to stop.
@@ -52,7 +54,9 @@ pub(crate) fn run(resolved: &Resolved<DevSettings>) -> eyre::Result<()> {
         if settings.output.quiet {
             return;
         }
-        let screen = first_screen(settings, &chain, &directory, address, &signers);
+        let contracts = contracts(settings, &chain);
+        let contracts = contracts.inspect_err(|error| tracing::warn!(%error, "failed to list the contracts"));
+        let screen = first_screen(settings, &chain, &directory, address, &signers, contracts.unwrap_or_default());
         // A reader that closed the pipe is no reason to stop.
         if let Err(error) = std::io::stdout().write_all(screen.as_bytes()) {
             tracing::warn!(%error, "failed to print the first screen");
@@ -68,7 +72,11 @@ fn open_chain(
     let settings = &resolved.settings;
     let genesis = directory.genesis(resolved, || {
         let addresses: Vec<Address> = signers.iter().map(PrivateKeySigner::address).collect();
-        dev_genesis(settings).build(&addresses)
+        let mut genesis = dev_genesis(settings).build(&addresses);
+        if !settings.no_contracts && settings.fork.0 >= suite::genesis::NEEDS {
+            suite::genesis::add(&mut genesis, owner(settings)?, &addresses)?;
+        }
+        Ok(genesis)
     })?;
     let options = ChainOptions {
         genesis,
@@ -85,6 +93,12 @@ fn open_chain(
     };
     let chain = Chain::open(options).wrap_err_with(|| format!("failed to open {}", directory.path().display()))?;
     Ok(Arc::new(chain))
+}
+
+/// Whose the contracts are: account 0, which exists even where no account is funded.
+fn owner(settings: &DevSettings) -> eyre::Result<Address> {
+    let first = accounts::derive(&settings.mnemonic, 1)?;
+    Ok(first.first().map(PrivateKeySigner::address).unwrap_or_default())
 }
 
 fn dev_genesis(settings: &DevSettings) -> DevGenesis {
@@ -142,6 +156,7 @@ fn first_screen(
     directory: &DataDirectory,
     address: std::net::SocketAddr,
     signers: &[PrivateKeySigner],
+    contracts: Vec<(String, Address)>,
 ) -> String {
     let head = chain.head();
     let balance = |signer: &PrivateKeySigner| head.state.account(signer.address()).unwrap_or_default().balance;
@@ -160,9 +175,18 @@ fn first_screen(
         },
         directory: format!("{}{ending}", directory.path().display()),
         accounts: &accounts,
+        contracts,
         mnemonic: &settings.mnemonic,
     };
     screen.render()
+}
+
+/// The contracts of the suite that are there.
+fn contracts(settings: &DevSettings, chain: &Chain) -> eyre::Result<Vec<(String, Address)>> {
+    let state = &chain.head().state;
+    let has_code = |address| state.account(address).is_some_and(|account| account.code_hash != KECCAK_EMPTY);
+    let all = Suite::new(owner(settings)?)?.contracts.into_iter();
+    Ok(all.filter(|contract| has_code(contract.address)).map(|contract| (contract.name, contract.address)).collect())
 }
 
 #[expect(clippy::float_arithmetic, reason = "for people who read the log")]

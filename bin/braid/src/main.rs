@@ -17,6 +17,7 @@ mod process;
 mod proof;
 mod server;
 mod signals;
+mod suite;
 mod telemetry;
 mod transfer;
 
@@ -46,6 +47,8 @@ fn run(action: Action) -> eyre::Result<ExitCode> {
         Action::Load(args) => return load::run(&args),
         Action::Proof(command) => proof::run(&command)?,
         Action::VerifyProof(args) => proof::verify(&args)?,
+        Action::Deploy(args) => suite::deploy::run(&args)?,
+        Action::Contracts(args) => suite::list::run(&args)?,
         Action::Microloans(command) => microloans::run(command)?,
         Action::Transfer(command) => return transfer::run(&command),
         Action::Conformance(command) => return conformance::run(&command),

@@ -63,7 +63,7 @@ impl DataDirectory {
     pub(crate) fn genesis(
         &self,
         resolved: &Resolved<DevSettings>,
-        make: impl FnOnce() -> Genesis,
+        make: impl FnOnce() -> eyre::Result<Genesis>,
     ) -> eyre::Result<Genesis> {
         let asked = resolved.settings.genesis.as_deref().map(read_genesis).transpose()?;
         let path = self.path().join(GENESIS);
@@ -73,7 +73,7 @@ impl DataDirectory {
             return Ok(stored);
         }
         ensure!(is_unused(self.path())?, "{} is not empty and has no {GENESIS}", self.path().display());
-        let genesis = asked.unwrap_or_else(make);
+        let genesis = asked.map_or_else(make, Ok)?;
         write(&self.path().join(REMEMBERED), &remembered(resolved, &genesis)?)?;
         write(&path, &serde_json::to_string_pretty(&genesis)?)?;
         // What a restart will see, to the last field that the format leaves out.
@@ -191,7 +191,7 @@ mod tests {
         crate::config::layers::resolve(&command, &args)
     }
 
-    fn open(args: &[&str], make: impl FnOnce() -> Genesis) -> eyre::Result<Genesis> {
+    fn open(args: &[&str], make: impl FnOnce() -> eyre::Result<Genesis>) -> eyre::Result<Genesis> {
         let resolved = resolve(args)?;
         DataDirectory::open(resolved.settings.datadir.as_deref())?.genesis(&resolved, make)
     }
@@ -208,7 +208,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/chain");
         let datadir = ["--datadir", path.to_str().unwrap()];
-        let first = open(&[&datadir[..], &["--chain-id", "5", "--accounts", "3"]].concat(), || genesis(5)).unwrap();
+        let first = open(&[&datadir[..], &["--chain-id", "5", "--accounts", "3"]].concat(), || Ok(genesis(5))).unwrap();
         let second = open(&datadir, || panic!("the genesis was kept")).unwrap();
         assert_eq!(first, second);
         let settings = resolve(&datadir).unwrap().settings;
@@ -262,9 +262,9 @@ mod tests {
         let datadir = ["--datadir", dir.path().to_str().unwrap()];
         fs::write(dir.path().join("genesis.partial"), "{").unwrap();
         fs::write(dir.path().join("photo.jpg"), "").unwrap();
-        assert!(open(&datadir, || genesis(1)).unwrap_err().to_string().contains("is not empty"));
+        assert!(open(&datadir, || Ok(genesis(1))).unwrap_err().to_string().contains("is not empty"));
         fs::remove_file(dir.path().join("photo.jpg")).unwrap();
-        assert_eq!(open(&datadir, || genesis(1)).unwrap(), genesis(1));
+        assert_eq!(open(&datadir, || Ok(genesis(1))).unwrap(), genesis(1));
     }
 
     #[test]

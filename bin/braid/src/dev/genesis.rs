@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use alloy_genesis::{Genesis, GenesisAccount};
-use alloy_primitives::{Address, Bytes, U256, address, bytes};
+use alloy_primitives::{Address, U256};
 use braid_chain::genesis::system_contracts;
+use braid_suite::proxy;
 use braid_types::{ChainSpec, Fork};
 
 /// Base fee of the genesis block, in wei per gas.
@@ -15,14 +16,6 @@ const BASE_FEE: u128 = 1_000_000_000;
 
 /// Difficulty of the genesis block before Paris: Ethereum's minimum (yellow paper, equation 46).
 const DIFFICULTY: u64 = 131_072;
-
-/// Where the deterministic deployment proxy lives on every chain: CREATE2 with the salt in front of the init code.
-const DEPLOYMENT_PROXY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
-
-/// Its byte code.
-static DEPLOYMENT_PROXY_CODE: Bytes = bytes!(
-    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
-);
 
 /// What a development chain begins with.
 #[derive(Clone, Debug)]
@@ -63,15 +56,14 @@ fn predeploys(fork: Fork) -> BTreeMap<Address, GenesisAccount> {
     // CREATE2 came with Constantinople.
     if fork >= Fork::Constantinople {
         // A contract begins with nonce 1 (EIP-161).
-        let code = Some(DEPLOYMENT_PROXY_CODE.clone());
-        contracts.insert(DEPLOYMENT_PROXY, GenesisAccount { nonce: Some(1), code, ..GenesisAccount::default() });
+        let code = Some(proxy::CODE.clone());
+        contracts.insert(proxy::ADDRESS, GenesisAccount { nonce: Some(1), code, ..GenesisAccount::default() });
     }
     contracts
 }
 
 #[cfg(test)]
 mod tests {
-    use alloy_primitives::{b256, keccak256};
     use braid_types::fork::FORKS;
 
     use super::*;
@@ -85,12 +77,6 @@ mod tests {
             balance: U256::from(7),
         };
         dev.build(&[Address::repeat_byte(0xaa)])
-    }
-
-    #[test]
-    fn the_proxy_has_the_code_hash_it_has_on_mainnet() {
-        let expected = b256!("2fa86add0aed31f33a762c9d88e807c475bd51d0f52bd0955754b2608f7e4989");
-        assert_eq!(keccak256(&DEPLOYMENT_PROXY_CODE), expected);
     }
 
     #[test]

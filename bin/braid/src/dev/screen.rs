@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use alloy_primitives::{U256, hex};
+use alloy_primitives::{Address, U256, hex};
 use alloy_signer_local::PrivateKeySigner;
 use braid_types::Fork;
 
@@ -28,6 +28,8 @@ pub(crate) struct Screen<'a> {
     pub(crate) directory: String,
     /// The accounts with their balances in wei.
     pub(crate) accounts: &'a [(PrivateKeySigner, U256)],
+    /// The DeFi contracts that are there, by name.
+    pub(crate) contracts: Vec<(String, Address)>,
     /// Where the accounts come from.
     pub(crate) mnemonic: &'a str,
 }
@@ -52,7 +54,19 @@ impl Screen<'_> {
         writeln!(out, "  Blocks      {}", self.mining)?;
         writeln!(out, "  Data        {}", self.directory)?;
         self.write_accounts(out)?;
+        self.write_contracts(out)?;
         self.write_examples(out, &url)
+    }
+
+    /// Not the pools, whose names have dashes: they are too many, and the others tell of them.
+    fn write_contracts(&self, out: &mut String) -> std::fmt::Result {
+        let shown = || self.contracts.iter().filter(|(name, _)| !name.contains('-'));
+        let width = shown().map(|(name, _)| name.len()).max().unwrap_or_default();
+        if self.contracts.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\nContracts, with money in every account (braid contracts lists all {})", self.contracts.len())?;
+        shown().try_for_each(|(name, address)| writeln!(out, "  {name:width$}  {address}"))
     }
 
     fn write_accounts(&self, out: &mut String) -> std::fmt::Result {
@@ -112,6 +126,7 @@ mod tests {
             mining: "as transactions wait".to_owned(),
             directory: "/data".to_owned(),
             accounts: &accounts,
+            contracts: vec![("Vault".to_owned(), Address::repeat_byte(7)), ("Pool-A".to_owned(), Address::ZERO)],
             mnemonic: TEST_MNEMONIC,
         };
         let text = screen.render();
@@ -123,6 +138,7 @@ mod tests {
             "(0) 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266  10000 ETH",
             "(0) 0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
             "and 2 more",
+            "all 2)\n  Vault  0x0707070707070707070707070707070707070707\n",
             "test junk",
             "cast send 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
         ] {

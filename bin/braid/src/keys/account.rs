@@ -68,9 +68,9 @@ pub(crate) struct ImportArgs {
 pub(crate) struct FileArgs {
     /// Keystore file.
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     #[command(flatten)]
-    password: PasswordArgs,
+    pub(super) password: PasswordArgs,
 }
 
 /// A keystore file, as far as Braid needs it.
@@ -118,7 +118,7 @@ fn keep(signer: &PrivateKeySigner, args: &NewArgs) -> eyre::Result<()> {
     Ok(())
 }
 
-fn imported(path: Option<&Path>) -> eyre::Result<PrivateKeySigner> {
+pub(super) fn imported(path: Option<&Path>) -> eyre::Result<PrivateKeySigner> {
     let text = match path {
         Some(path) => fs::read_to_string(path).wrap_err_with(|| format!("failed to read {}", path.display()))?,
         None => rpassword::prompt_password("Private key: ").wrap_err("failed to read the private key")?,
@@ -131,7 +131,7 @@ fn imported(path: Option<&Path>) -> eyre::Result<PrivateKeySigner> {
 }
 
 /// The key of a keystore file, if it is that of the address the file names.
-fn open(args: &FileArgs) -> eyre::Result<PrivateKeySigner> {
+pub(super) fn open(args: &FileArgs) -> eyre::Result<PrivateKeySigner> {
     let path = &args.file;
     let keystore: Keystore = read(path)?;
     let password = password::existing(args.password.password_file.as_deref(), path)?;

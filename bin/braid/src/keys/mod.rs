@@ -5,6 +5,7 @@ pub(crate) mod file;
 pub(crate) mod group;
 pub(crate) mod keystore;
 pub(crate) mod password;
+pub(crate) mod sender;
 pub(crate) mod validator;
 
 use clap::Subcommand;

@@ -8,28 +8,28 @@ use secp256k1::{Message, PublicKey, Secp256k1, SecretKey, SignOnly};
 
 /// An account that can sign.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
+pub(crate) struct Key {
     secret: SecretKey,
-    pub(super) address: Address,
+    pub(crate) address: Address,
 }
 
 /// A signed transaction as it goes over the wire.
 #[derive(Clone, Debug)]
-pub(super) struct SignedTransaction {
-    pub(super) hash: B256,
-    pub(super) raw: Bytes,
+pub(crate) struct SignedTransaction {
+    pub(crate) hash: B256,
+    pub(crate) raw: Bytes,
 }
 
 /// libsecp256k1 with its tables: several times as fast as a portable implementation.
 #[derive(Debug)]
-pub(super) struct Signer(Secp256k1<SignOnly>);
+pub(crate) struct Signer(Secp256k1<SignOnly>);
 
 impl Signer {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Secp256k1::signing_only())
     }
 
-    pub(super) fn key(&self, secret: B256) -> eyre::Result<Key> {
+    pub(crate) fn key(&self, secret: B256) -> eyre::Result<Key> {
         let secret = SecretKey::from_byte_array(secret.0).wrap_err("failed to make a key")?;
         let public = PublicKey::from_secret_key(&self.0, &secret).serialize_uncompressed();
         // The first byte says that the key is not compressed; the address is the end of the hash of the rest.
@@ -42,7 +42,7 @@ impl Signer {
         (0..count as u64).map(|index| self.key(secret(index))).collect()
     }
 
-    pub(super) fn sign(&self, key: &Key, transaction: TxEip1559) -> SignedTransaction {
+    pub(crate) fn sign(&self, key: &Key, transaction: TxEip1559) -> SignedTransaction {
         let digest = Message::from_digest(transaction.signature_hash().0);
         let (parity, bytes) = self.0.sign_ecdsa_recoverable(digest, &key.secret).serialize_compact();
         let signature = Signature::from_bytes_and_parity(&bytes, i32::from(parity) == 1);

@@ -9,7 +9,7 @@
 
 mod cpu;
 mod follow;
-mod keys;
+pub(crate) mod keys;
 mod report;
 pub(crate) mod rpc;
 mod send;

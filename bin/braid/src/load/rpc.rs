@@ -63,9 +63,9 @@ impl Receipt {
 /// A block, as far as the load needs it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Block {
+pub(crate) struct Block {
     #[serde(default)]
-    pub(super) base_fee_per_gas: Option<U64>,
+    pub(crate) base_fee_per_gas: Option<U64>,
     pub(super) transactions: Vec<B256>,
 }
 
@@ -123,7 +123,7 @@ impl Client {
     }
 
     /// The same method for each of `params`, in batches; results in the same order.
-    pub(super) async fn call_all<T: DeserializeOwned>(
+    pub(crate) async fn call_all<T: DeserializeOwned>(
         &self,
         method: &str,
         params: &[Value],
@@ -148,11 +148,11 @@ impl Client {
         Ok(self.call::<U64>("eth_blockNumber", json!([])).await?.to())
     }
 
-    pub(super) async fn chain_id(&self) -> eyre::Result<u64> {
+    pub(crate) async fn chain_id(&self) -> eyre::Result<u64> {
         Ok(self.call::<U64>("eth_chainId", json!([])).await?.to())
     }
 
-    pub(super) async fn balance(&self, address: Address) -> eyre::Result<U256> {
+    pub(crate) async fn balance(&self, address: Address) -> eyre::Result<U256> {
         self.call("eth_getBalance", json!([address, "latest"])).await
     }
 
@@ -164,7 +164,7 @@ impl Client {
         answers.into_iter().map(nonce).collect::<Result<_, _>>().wrap_err("eth_getTransactionCount failed")
     }
 
-    pub(super) async fn block(&self, block: &str) -> eyre::Result<Block> {
+    pub(crate) async fn block(&self, block: &str) -> eyre::Result<Block> {
         self.call("eth_getBlockByNumber", json!([block, false])).await
     }
 }

@@ -1,0 +1,117 @@
+//! The suite in a genesis, as if it had been deployed before the first block.
+//!
+//! The plan is executed on the genesis, and what it leaves behind becomes part of it: code, storage, balances of contracts. Accounts
+//! that the genesis has keep what they have, the owner's nonce and ether included. There are no blocks, receipts and logs of it.
+
+use std::collections::BTreeMap;
+
+use alloy_genesis::{Genesis, GenesisAccount};
+use alloy_primitives::{Address, B256, Bytes};
+use braid_suite::Suite;
+use braid_types::{AccountChange, Fork};
+use eyre::Context;
+
+use super::simulate::simulate;
+
+/// The fork that the contracts need: transient storage came with it.
+pub(crate) const NEEDS: Fork = Fork::Cancun;
+
+/// Adds the suite of `owner`, and money for `accounts`.
+///
+/// # Errors
+/// If a step of the plan fails, which none does on a genesis for development.
+pub(crate) fn add(genesis: &mut Genesis, owner: Address, accounts: &[Address]) -> eyre::Result<()> {
+    let mut suite = Suite::new(owner)?;
+    suite.hand_out(accounts);
+    let simulated = simulate(genesis, &suite).wrap_err("failed to put the contracts into the genesis")?;
+    let codes = simulated.changes.codes;
+    for (address, change) in simulated.changes.accounts {
+        if address == owner || genesis.alloc.contains_key(&address) {
+            continue;
+        }
+        if let Some(account) = account(change, &codes) {
+            genesis.alloc.insert(address, account);
+        }
+    }
+    Ok(())
+}
+
+fn account(change: AccountChange, codes: &BTreeMap<B256, Bytes>) -> Option<GenesisAccount> {
+    let account = change.account?;
+    let storage = change.storage.into_iter().filter(|(_, value)| !value.is_zero());
+    Some(GenesisAccount {
+        nonce: Some(account.nonce),
+        balance: account.balance,
+        code: codes.get(&account.code_hash).cloned(),
+        storage: Some(storage.map(|(slot, value)| (slot.into(), value.into())).collect()),
+        private_key: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::U256;
+    use braid_chain::genesis::genesis_block;
+    use braid_suite::proxy;
+    use braid_types::ChainSpec;
+
+    use super::*;
+    use crate::dev::genesis::DevGenesis;
+
+    const OWNER: Address = Address::repeat_byte(0x11);
+    const OTHER: Address = Address::repeat_byte(0x22);
+
+    fn genesis(fork: Fork) -> (Genesis, Genesis) {
+        let timestamp = 1_700_000_000;
+        let dev = DevGenesis { chain_id: 31_337, fork, timestamp, gas_limit: 30_000_000, balance: U256::from(7) };
+        let before = dev.build(&[OWNER, OTHER]);
+        let mut after = before.clone();
+        add(&mut after, OWNER, &[OWNER, OTHER]).unwrap();
+        (before, after)
+    }
+
+    #[test]
+    fn every_contract_is_there_and_nothing_else_has_changed() {
+        for fork in [NEEDS, Fork::LATEST] {
+            let (before, after) = genesis(fork);
+            let suite = Suite::new(OWNER).unwrap();
+            for contract in &suite.contracts {
+                let code = after.alloc.get(&contract.address).and_then(|account| account.code.as_ref());
+                assert!(code.is_some_and(|code| !code.is_empty()), "{} is missing", contract.name);
+            }
+            for (address, account) in &before.alloc {
+                assert_eq!(after.alloc.get(address), Some(account), "{address} has changed");
+            }
+            assert_eq!(after.alloc.len(), before.alloc.len() + suite.contracts.len(), "nobody else came");
+        }
+    }
+
+    #[test]
+    fn the_same_settings_give_the_same_chain() {
+        let spec = ChainSpec::at_fork(31_337, Fork::LATEST);
+        let [one, other] = [(), ()].map(|()| genesis_block(&genesis(Fork::LATEST).1, &spec).unwrap().0);
+        assert_eq!(one.header.state_root, other.header.state_root);
+    }
+
+    #[test]
+    fn a_step_that_is_done_says_so() {
+        let (_, after) = genesis(Fork::LATEST);
+        let mut suite = Suite::new(OWNER).unwrap();
+        suite.hand_out(&[OWNER, OTHER]);
+        let outer: Vec<_> = suite.steps.iter().map(|step| (&step.about, &step.done)).collect();
+        for (about, done) in outer {
+            let answer = super::super::simulate::ask(&after, done.to, done.input.clone()).unwrap();
+            assert!(done.holds(&answer), "{about}");
+            let (before, _) = genesis(Fork::LATEST);
+            let answer = super::super::simulate::ask(&before, done.to, done.input.clone()).unwrap();
+            assert!(!done.holds(&answer), "{about} before");
+        }
+    }
+
+    #[test]
+    fn without_the_proxy_it_fails() {
+        let (mut before, _) = genesis(Fork::LATEST);
+        before.alloc.remove(&proxy::ADDRESS);
+        assert!(add(&mut before, OWNER, &[]).is_err());
+    }
+}

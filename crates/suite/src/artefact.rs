@@ -1,0 +1,93 @@
+//! What the sources in `contracts/src` compile to, as it is committed in `contracts/artefacts`.
+
+use alloy_primitives::{Bytes, hex};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A compiled contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Artefact {
+    /// The contract's name in its source.
+    pub name: &'static str,
+    json: &'static str,
+}
+
+/// An artefact is not what `contracts/tools/artefacts.mjs` writes.
+#[derive(Debug, thiserror::Error)]
+#[error("the artefact of {name} is malformed: {reason}")]
+pub struct ArtefactError {
+    /// The contract.
+    name: &'static str,
+    /// What is wrong.
+    reason: String,
+}
+
+/// The file, as far as it is read.
+#[derive(Debug, Deserialize)]
+struct File<'a> {
+    source: &'a str,
+    #[serde(borrow)]
+    abi: &'a RawValue,
+    bytecode: &'a str,
+}
+
+macro_rules! artefacts {
+    ($($constant:ident = $name:literal;)*) => {
+        $(
+            #[doc = concat!("`", $name, "`.")]
+            pub const $constant: Artefact = Artefact {
+                name: $name,
+                json: include_str!(concat!("../../../contracts/artefacts/", $name, ".json")),
+            };
+        )*
+
+        /// All of them.
+        pub const ALL: &[Artefact] = &[$($constant),*];
+    };
+}
+
+artefacts! {
+    CONSTANT_PRODUCT_POOL = "ConstantProductPool";
+    COUNTRY_LIMITS = "CountryLimits";
+    IDENTITY_REGISTRY = "IdentityRegistry";
+    POLICY_REGISTRY = "PolicyRegistry";
+    REGULATED_TOKEN = "RegulatedToken";
+    STABLECOIN = "Stablecoin";
+    VAULT = "Vault";
+    WRAPPED_ETHER = "WrappedEther";
+}
+
+impl Artefact {
+    /// The creation code, without constructor arguments.
+    ///
+    /// # Errors
+    /// If the artefact is malformed.
+    pub fn code(self) -> Result<Bytes, ArtefactError> {
+        let code = hex::decode(self.file()?.bytecode).map_err(|error| self.malformed(&error))?;
+        Ok(code.into())
+    }
+
+    /// The interface: a JSON list in the form that every tool reads.
+    ///
+    /// # Errors
+    /// If the artefact is malformed.
+    pub fn abi(self) -> Result<&'static RawValue, ArtefactError> {
+        Ok(self.file()?.abi)
+    }
+
+    /// The source file, below `contracts`.
+    ///
+    /// # Errors
+    /// If the artefact is malformed.
+    pub fn source(self) -> Result<&'static str, ArtefactError> {
+        Ok(self.file()?.source)
+    }
+
+    fn file(self) -> Result<File<'static>, ArtefactError> {
+        serde_json::from_str(self.json).map_err(|error| self.malformed(&error))
+    }
+
+    fn malformed(self, error: &dyn std::error::Error) -> ArtefactError {
+        ArtefactError { name: self.name, reason: error.to_string() }
+    }
+}

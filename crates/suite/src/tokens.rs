@@ -1,0 +1,101 @@
+//! Money of five currencies, wrapped ether, and the registry of policies that money asks.
+
+use alloy_primitives::{Address, B256, U256, keccak256, uint};
+use alloy_sol_types::{SolValue, sol};
+
+use crate::{
+    artefact::{ArtefactError, POLICY_REGISTRY, STABLECOIN, WRAPPED_ETHER},
+    plan::{Condition, Purpose, Step, Suite},
+};
+
+sol! {
+    function balanceOf(address account) returns (uint256);
+    function configureMinter(address minter, uint256 allowance);
+    function deposit();
+    function hasRole(bytes32 role, address account) returns (bool);
+    function mint(address to, uint256 amount) returns (bool);
+}
+
+/// The policy that admits everybody.
+const ADMITS_ALL: u64 = 1;
+
+/// What a currency's supply may be, in its millionths: a million million units.
+const SUPPLY_CAP: U256 = uint!(1_000_000_000_000_000_000_U256);
+
+/// What the owner may mint of each, in millionths.
+const OWNERS_ALLOWANCE: U256 = SUPPLY_CAP;
+
+/// What one US dollar's worth is handed out as, so that everybody has a million dollars of each currency.
+const HANDED_OUT_USD: u64 = 1_000_000;
+
+/// A currency.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Currency {
+    /// ISO 4217.
+    pub(crate) code: &'static str,
+    name: &'static str,
+    /// Units for a US dollar, rounded; for trying out, and nobody's promise.
+    pub(crate) per_usd: u64,
+}
+
+/// The currencies, the US dollar first.
+pub(crate) const CURRENCIES: [Currency; 5] = [
+    Currency { code: "USD", name: "US Dollar", per_usd: 1 },
+    Currency { code: "KES", name: "Kenyan Shilling", per_usd: 130 },
+    Currency { code: "NGN", name: "Nigerian Naira", per_usd: 1_500 },
+    Currency { code: "GHS", name: "Ghanaian Cedi", per_usd: 12 },
+    Currency { code: "INR", name: "Indian Rupee", per_usd: 90 },
+];
+
+/// Addresses of the tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokens {
+    pub(crate) money: [Address; CURRENCIES.len()],
+    pub(crate) weth: Address,
+}
+
+pub(crate) fn add(suite: &mut Suite) -> Result<Tokens, ArtefactError> {
+    let owner = suite.owner;
+    let registry = suite.contract("PolicyRegistry", "lists of accounts that tokens ask", POLICY_REGISTRY, &[])?;
+    let weth = suite.contract("WETH", "ether as a token", WRAPPED_ETHER, &[])?;
+    let mut money = [Address::ZERO; CURRENCIES.len()];
+    for (Currency { code, name, .. }, address) in CURRENCIES.into_iter().zip(&mut money) {
+        let arguments = (format!("Braid {name}"), format!("b{code}"), code, registry, ADMITS_ALL, owner, SUPPLY_CAP)
+            .abi_encode_params();
+        *address = suite.contract(format!("b{code}"), format!("stablecoin, {name}"), STABLECOIN, &arguments)?;
+        suite.steps.push(minter(*address, owner, code));
+    }
+    suite.currencies = money.to_vec();
+    Ok(Tokens { money, weth })
+}
+
+/// The owner mints.
+fn minter(token: Address, owner: Address, code: &str) -> Step {
+    let role: B256 = keccak256("MINTER_ROLE");
+    let done = Condition::not_zero(token, &hasRoleCall { role, account: owner });
+    let call = configureMinterCall { minter: owner, allowance: OWNERS_ALLOWANCE };
+    Step { purpose: Purpose::Wiring, ..Step::call(format!("minter of b{code}"), token, &call, done) }
+}
+
+/// So many units of a currency.
+pub(crate) fn units(number: u64) -> U256 {
+    U256::from(number) * uint!(1_000_000_U256)
+}
+
+/// `to` has `amount` of a currency at least.
+pub(crate) fn money(token: Address, to: Address, amount: U256) -> Step {
+    let done = Condition::at_least(token, &balanceOfCall { account: to }, amount);
+    Step::call("money", token, &mintCall { to, amount }, done)
+}
+
+/// The owner has `wei` of wrapped ether at least.
+pub(crate) fn wrapped(weth: Address, owner: Address, wei: U256) -> Step {
+    let done = Condition::at_least(weth, &balanceOfCall { account: owner }, wei);
+    Step::call("wrapped ether", weth, &depositCall {}, done).with_value(wei)
+}
+
+/// A million dollars' worth of every currency for `account`.
+pub(crate) fn hand_out(currencies: &[Address], account: Address) -> Vec<Step> {
+    let amounts = CURRENCIES.iter().map(|currency| units(HANDED_OUT_USD * currency.per_usd));
+    currencies.iter().zip(amounts).map(|(&token, amount)| money(token, account, amount)).collect()
+}

@@ -106,6 +106,15 @@ describe('a network of validators', options, () => {
     assert.equal(found.length, 1);
   });
 
+  test('braid deploy puts the contracts there, at the addresses of a development chain', async () => {
+    const report = JSON.parse(await braid(['deploy', '--rpc', net.urls[1], '--json'], { timeoutMs: 170_000 }));
+    assert.ok(report.transactions >= report.contracts.length);
+    const listed = JSON.parse(await braid(['contracts', '--json']));
+    for (const { name, address } of listed) assert.notEqual(await rpc(net.urls[1], 'eth_getCode', [address, 'latest']), '0x', name);
+    const again = JSON.parse(await braid(['deploy', '--rpc', net.urls[1], '--json']));
+    assert.equal(again.transactions, 0);
+  });
+
   test('latest is final: safe and finalized are the same block or a newer one', async () => {
     for (const client of clients) {
       const latest = await client.getBlock({ blockTag: 'latest' });

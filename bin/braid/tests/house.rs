@@ -26,7 +26,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("crates/model", &[]),
     ("crates/sim", &["types", "exec", "state", "pool", "chain", "consensus"]),
     ("crates/suite", &[]),
-    ("crates/bench", &["types", "exec", "state", "chain"]),
+    ("crates/bench", &["types", "exec", "state", "chain", "suite"]),
     ("apps/microloans/arithmetic", &[]),
     ("apps/microloans/calculator", &["microloans-arithmetic"]),
     ("apps/microloans/rails", &["microloans-arithmetic"]),

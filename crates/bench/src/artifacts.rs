@@ -38,6 +38,10 @@ pub const SOLADY_TOKEN: Artifact = artifact!("SoladyToken");
 pub const OZ_VOTES: Artifact = artifact!("OzVotes");
 /// Governor of OpenZeppelin; constructor(token).
 pub const OZ_GOVERNOR: Artifact = artifact!("OzGovernor");
+/// Tokenised vault of OpenZeppelin (ERC-4626); constructor(asset).
+pub const OZ_VAULT: Artifact = artifact!("OzVault");
+/// Stakes that accrue in every transaction; constructor(token).
+pub const STAKING_PER_TRANSACTION: Artifact = artifact!("StakingPerTransaction");
 /// A pool that collects the orders of a batch.
 pub const BATCH_AUCTION: Artifact = artifact!("BatchAuction");
 /// What a parallel executor likes least.
@@ -152,7 +156,8 @@ mod tests {
 
     #[test]
     fn what_is_compiled_in_is_code() {
-        for artifact in [OZ_TOKEN, SOLADY_TOKEN, OZ_VOTES, OZ_GOVERNOR, BATCH_AUCTION, WORST_CASES, MORTAL] {
+        let all = [OZ_TOKEN, SOLADY_TOKEN, OZ_VOTES, OZ_GOVERNOR, OZ_VAULT, STAKING_PER_TRANSACTION, BATCH_AUCTION];
+        for artifact in all.into_iter().chain([WORST_CASES, MORTAL]) {
             assert!(artifact.code().unwrap().len() > 100, "{}", artifact.name);
         }
     }

@@ -8,6 +8,7 @@ mod erc20;
 mod eth;
 mod governor;
 mod mix;
+mod suite;
 mod uniswap_v2;
 mod uniswap_v3;
 mod worst;
@@ -76,6 +77,7 @@ pub fn all() -> impl Iterator<Item = &'static Workload> {
         uniswap_v3::WORKLOADS,
         governor::WORKLOADS,
         auction::WORKLOADS,
+        suite::WORKLOADS,
         worst::WORKLOADS,
         mix::WORKLOADS,
     ];

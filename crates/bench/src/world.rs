@@ -75,6 +75,9 @@ pub enum SetUpError {
         /// Whether it succeeded.
         status: bool,
     },
+    /// A contract of the suite is malformed.
+    #[error(transparent)]
+    Suite(#[from] braid_suite::ArtefactError),
     /// A block created code that is none.
     #[error("block {height} created malformed code")]
     Code {
@@ -127,6 +130,9 @@ impl Default for World {
 }
 
 impl World {
+    /// Most gas of one transaction.
+    pub const MAX_TRANSACTION_GAS: u64 = TRANSACTION_GAS_LIMIT;
+
     /// A chain with the system contracts of its fork.
     pub fn new() -> Self {
         let mut state = MemoryState::default();
@@ -174,6 +180,12 @@ impl World {
             self.state.insert_hash(height, block_hash(height));
         }
         self.state
+    }
+
+    /// Puts a contract there without a transaction.
+    pub fn put_code(&mut self, address: Address, code: &Bytes) {
+        let info = AccountInfo::default().with_nonce(1).with_code(Bytecode::new_legacy(code.clone()));
+        self.state.insert(address, info, []);
     }
 
     /// A user with ether: the `number`th of the family called `kind`.

@@ -47,12 +47,19 @@ macro_rules! artefacts {
 }
 
 artefacts! {
+    BATCH_POOL = "BatchPool";
     CONSTANT_PRODUCT_POOL = "ConstantProductPool";
     COUNTRY_LIMITS = "CountryLimits";
     IDENTITY_REGISTRY = "IdentityRegistry";
+    KINKED_RATE = "KinkedRate";
+    LENDING_MARKET = "LendingMarket";
     POLICY_REGISTRY = "PolicyRegistry";
+    POOL_FACTORY = "PoolFactory";
+    PRICE_FEED = "PriceFeed";
     REGULATED_TOKEN = "RegulatedToken";
+    ROUTER = "Router";
     STABLECOIN = "Stablecoin";
+    STAKING_POOL = "StakingPool";
     VAULT = "Vault";
     WRAPPED_ETHER = "WrappedEther";
 }

@@ -1,98 +1,128 @@
-//! The vault and its pools: ether and every other currency against dollars.
+//! The vault, the router and its pools: ether and every other currency against dollars, in a pool that trades at once and in one
+//! that trades in batches.
 
-use alloy_primitives::{Address, U256, uint};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::{SolValue, sol};
 
 use crate::{
-    artefact::{ArtefactError, CONSTANT_PRODUCT_POOL, VAULT},
-    plan::{Act, Condition, Purpose, Step, Suite},
-    tokens::{CURRENCIES, Tokens, money, units, wrapped},
+    artefact::{Artefact, ArtefactError, BATCH_POOL, CONSTANT_PRODUCT_POOL, POOL_FACTORY, ROUTER, VAULT},
+    plan::{Condition, Step, Suite},
+    tokens::{CURRENCIES, Sum, Tokens, USD_PER_ETHER},
 };
 
 sol! {
     function addLiquidity(uint256 max0, uint256 max1, uint256 minShares, address to)
         returns (uint256 shares, uint256 amount0, uint256 amount1);
-    function allowance(address owner, address spender) returns (uint256);
-    function approve(address spender, uint256 amount) returns (bool);
+    function createBatchPool(address tokenA, address tokenB, uint256 fee) returns (address pool);
+    function createPool(address tokenA, address tokenB, uint256 fee) returns (address pool);
+    function getBatchPool(address tokenA, address tokenB, uint256 fee) returns (address pool);
+    function getPool(address tokenA, address tokenB, uint256 fee) returns (address pool);
     function totalSupply() returns (uint256);
-
-    /// Of the vault, whose ids are the tokens' addresses.
-    function allowance(address owner, address spender, uint256 id) returns (uint256);
-    function approve(address spender, uint256 id, uint256 amount) returns (bool);
-    function balanceOf(address owner, uint256 id) returns (uint256);
-    function deposit(address token, uint256 amount, address to);
 }
 
-/// Fee of the seeded pools, in millionths.
-const FEE: u64 = 3_000;
+/// The vault's functions, whose ids are the tokens' addresses.
+mod vault {
+    alloy_sol_types::sol! {
+        function allowance(address owner, address spender, uint256 id) returns (uint256);
+        function approve(address spender, uint256 id, uint256 amount) returns (bool);
+        function balanceOf(address owner, uint256 id) returns (uint256);
+        function deposit(address token, uint256 amount, address to);
+    }
+}
+
+/// Fee of the pools, in millionths.
+const FEE: U256 = U256::from_limbs([3_000, 0, 0, 0]);
+
+/// Blocks in a batch, as the factory makes them.
+const BATCH_INTERVAL: U256 = U256::ONE;
 
 /// Dollars in each seeded pool, and the same worth of the other token.
-const DEPTH_USD: u64 = 300_000;
+const DEPTH_USD: u64 = 150_000;
 
-/// Dollars for an ether; for trying out, and nobody's promise.
-const USD_PER_ETHER: u64 = 3_000;
-
-/// One side of a market.
+/// Where pools come from and what they hold.
 #[derive(Clone, Copy, Debug)]
-struct Side {
-    token: Address,
-    amount: U256,
-    is_ether: bool,
+struct Exchange {
+    vault: Address,
+    factory: Address,
 }
 
 pub(crate) fn add(suite: &mut Suite, tokens: &Tokens) -> Result<(), ArtefactError> {
     let vault = suite.contract("Vault", "tokens of all pools and traders, in internal balances", VAULT, &[])?;
-    let usd = Side { token: tokens.money[0], amount: units(DEPTH_USD), is_ether: false };
-    let ether = uint!(1_000_000_000_000_000_000_U256) * U256::from(DEPTH_USD / USD_PER_ETHER);
-    let mut markets = vec![("WETH".to_owned(), Side { token: tokens.weth, amount: ether, is_ether: true })];
+    let factory = suite.contract("PoolFactory", "makes pools and finds them", POOL_FACTORY, &vault.abi_encode())?;
+    let about = "trades by the best pool, as Uniswap v2's router, and places orders";
+    suite.contract("Router", about, ROUTER, &(factory, tokens.weth).abi_encode_params())?;
+    let usd = Sum::money(tokens.money[0], DEPTH_USD);
+    let mut markets = vec![("WETH".to_owned(), Sum::ether(tokens.weth, DEPTH_USD / USD_PER_ETHER))];
     for (currency, &token) in CURRENCIES.iter().zip(&tokens.money).skip(1) {
-        let amount = units(DEPTH_USD * currency.per_usd);
-        markets.push((format!("b{}", currency.code), Side { token, amount, is_ether: false }));
+        markets.push((format!("b{}", currency.code), Sum::money(token, DEPTH_USD * currency.per_usd)));
     }
     for (symbol, side) in markets {
-        market(suite, vault, &symbol, [side, usd])?;
+        market(suite, Exchange { vault, factory }, &symbol, [side, usd])?;
     }
     Ok(())
 }
 
-/// A pool with liquidity of the owner's.
-fn market(suite: &mut Suite, vault: Address, symbol: &str, mut sides: [Side; 2]) -> Result<(), ArtefactError> {
+/// The two pools of a pair.
+fn market(suite: &mut Suite, exchange: Exchange, symbol: &str, mut sides: [Sum; 2]) -> Result<(), ArtefactError> {
     sides.sort_by_key(|side| side.token);
-    let [first, second] = sides;
-    let arguments = (vault, first.token, second.token, U256::from(FEE)).abi_encode_params();
-    let (name, about) = (format!("Pool-{symbol}-bUSD"), format!("{symbol} against bUSD, trades at once"));
-    let pool = suite.contract(name, about, CONSTANT_PRODUCT_POOL, &arguments)?;
-    let owner = suite.owner;
+    let Exchange { vault, factory } = exchange;
+    let [one, other] = sides.map(|side| side.token);
+    let arguments = (vault, one, other, FEE).abi_encode_params();
+    let pool = made_by(factory, CONSTANT_PRODUCT_POOL, &arguments)?;
+    let about = format!("{symbol} against bUSD, trades at once");
+    suite.made(format!("Pool-{symbol}-bUSD"), about, CONSTANT_PRODUCT_POOL, pool);
+    let done = Condition::not_zero(factory, &getPoolCall { tokenA: one, tokenB: other, fee: FEE });
+    let call = createPoolCall { tokenA: one, tokenB: other, fee: FEE };
+    suite.steps.push(Step::call(format!("pool of {symbol} and bUSD"), factory, &call, done).wiring());
+
+    let arguments = (vault, one, other, FEE, BATCH_INTERVAL).abi_encode_params();
+    let batch_pool = made_by(factory, BATCH_POOL, &arguments)?;
+    let about = format!("{symbol} against bUSD, one price a batch");
+    suite.made(format!("Batch-{symbol}-bUSD"), about, BATCH_POOL, batch_pool);
+    let done = Condition::not_zero(factory, &getBatchPoolCall { tokenA: one, tokenB: other, fee: FEE });
+    let call = createBatchPoolCall { tokenA: one, tokenB: other, fee: FEE };
+    suite.steps.push(Step::call(format!("batch pool of {symbol} and bUSD"), factory, &call, done).wiring());
+
+    for (kind, pool) in [("pool", pool), ("batch pool", batch_pool)] {
+        let liquidity = liquidity(suite.owner, vault, pool, sides);
+        suite.steps.push(Step { about: format!("liquidity of the {kind} of {symbol} and bUSD"), ..liquidity });
+    }
+    Ok(())
+}
+
+/// Where the factory puts a pool.
+fn made_by(factory: Address, artefact: Artefact, arguments: &[u8]) -> Result<Address, ArtefactError> {
+    let init_code = [&artefact.code()?[..], arguments].concat();
+    Ok(factory.create2(B256::ZERO, keccak256(init_code)))
+}
+
+/// The pool has both sides, and the owner the shares.
+fn liquidity(owner: Address, vault: Address, pool: Address, sides: [Sum; 2]) -> Step {
     let mut steps = Vec::new();
     for side in sides {
-        steps.push(deposited(vault, owner, side));
-        steps.push(lent(vault, owner, pool, side));
+        steps.push(deposited(owner, vault, side));
+        steps.push(lent(owner, vault, pool, side));
     }
-    let call = addLiquidityCall { max0: first.amount, max1: second.amount, minShares: U256::ONE, to: owner };
+    let [max0, max1] = sides.map(|side| side.amount);
+    let call = addLiquidityCall { max0, max1, minShares: U256::ONE, to: owner };
     let done = Condition::not_zero(pool, &totalSupplyCall {});
     steps.push(Step::call("liquidity", pool, &call, done.clone()));
-    let about = format!("market of {symbol} and bUSD");
-    suite.steps.push(Step { about, purpose: Purpose::Seed, done, act: Act::All(steps) });
-    Ok(())
+    Step::all("liquidity", done, steps)
 }
 
-/// The owner has a side's tokens in the vault.
-fn deposited(vault: Address, owner: Address, side: Side) -> Step {
-    let Side { token, amount, .. } = side;
-    let done = Condition::at_least(vault, &balanceOfCall { owner, id: id(token) }, amount);
-    let tokens = if side.is_ether { wrapped(token, owner, amount) } else { money(token, owner, amount) };
-    let allowed = Condition::at_least(token, &allowance_0Call { owner, spender: vault }, amount);
-    let approval = Step::call("approval of the vault", token, &approve_0Call { spender: vault, amount }, allowed);
-    let deposit = Step::call("deposit", vault, &depositCall { token, amount, to: owner }, done.clone());
-    let about = "tokens in the vault".to_owned();
-    Step { about, purpose: Purpose::Seed, done, act: Act::All(vec![tokens, approval, deposit]) }
+/// The owner has a sum in the vault.
+fn deposited(owner: Address, vault: Address, sum: Sum) -> Step {
+    let Sum { token, amount, .. } = sum;
+    let done = Condition::at_least(vault, &vault::balanceOfCall { owner, id: id(token) }, amount);
+    let deposit = Step::call("deposit", vault, &vault::depositCall { token, amount, to: owner }, done.clone());
+    Step::all("tokens in the vault", done, vec![sum.had_by(owner), sum.allowed(owner, vault), deposit])
 }
 
-/// The pool may take them.
-fn lent(vault: Address, owner: Address, pool: Address, side: Side) -> Step {
-    let (id, amount) = (id(side.token), side.amount);
-    let done = Condition::at_least(vault, &allowance_1Call { owner, spender: pool, id }, amount);
-    Step::call("approval of the pool", vault, &approve_1Call { spender: pool, id, amount }, done)
+/// The pool may take it there.
+fn lent(owner: Address, vault: Address, pool: Address, sum: Sum) -> Step {
+    let (id, amount) = (id(sum.token), sum.amount);
+    let done = Condition::at_least(vault, &vault::allowanceCall { owner, spender: pool, id }, amount);
+    Step::call("approval of the pool", vault, &vault::approveCall { spender: pool, id, amount }, done)
 }
 
 /// A token's id in the vault.

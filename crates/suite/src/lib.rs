@@ -7,15 +7,15 @@
 //! Every contract is deployed through the deterministic deployment proxy ([`proxy`]), so its address follows from its code and its
 //! constructor's arguments. The arguments name the suite's owner: the suite of one owner has the same addresses on every chain.
 //!
-//! Reading order: [`artefact`] (code), [`plan`] (the types), then a part after the other: `tokens`, `exchange`. A contract is added
+//! Reading order: [`artefact`] (code), [`plan`] (the types), then a part after the other: `tokens`, `exchange`, `lending`, `staking`. A contract is added
 //! to its part by one call of [`Suite::contract`], and to the list in [`artefact`].
 
 pub mod artefact;
 mod exchange;
+mod lending;
 pub mod plan;
 pub mod proxy;
-#[cfg(test)]
-mod tests;
+mod staking;
 mod tokens;
 
 pub use artefact::{Artefact, ArtefactError};

@@ -5,7 +5,7 @@ use alloy_sol_types::SolCall;
 
 use crate::{
     artefact::{Artefact, ArtefactError},
-    exchange, proxy, tokens,
+    exchange, lending, proxy, staking, tokens,
 };
 
 /// The contracts of one owner, and how they are put on a chain.
@@ -98,6 +98,8 @@ impl Suite {
         let mut suite = Self { owner, contracts: Vec::new(), steps: Vec::new(), currencies: Vec::new() };
         let tokens = tokens::add(&mut suite)?;
         exchange::add(&mut suite, &tokens)?;
+        lending::add(&mut suite, &tokens)?;
+        staking::add(&mut suite, &tokens)?;
         Ok(suite)
     }
 
@@ -117,6 +119,18 @@ impl Suite {
         let (name, about) = (name.into(), about.into());
         self.contracts.push(Contract { name, about, artefact, address, init_code: Some(init_code) });
         Ok(address)
+    }
+
+    /// Adds a contract that a step makes at a known address.
+    pub(crate) fn made(
+        &mut self,
+        name: impl Into<String>,
+        about: impl Into<String>,
+        artefact: Artefact,
+        address: Address,
+    ) {
+        let (name, about) = (name.into(), about.into());
+        self.contracts.push(Contract { name, about, artefact, address, init_code: None });
     }
 
     /// The contract called so.
@@ -143,8 +157,8 @@ impl Suite {
         let money = |&account: &Address| tokens::hand_out(&self.currencies, account);
         let steps: Vec<_> = accounts.iter().flat_map(money).collect();
         if let Some(last) = steps.last() {
-            let (about, done) = ("money for the accounts".to_owned(), last.done.clone());
-            self.steps.push(Step { about, purpose: Purpose::Seed, done, act: Act::All(steps) });
+            let done = last.done.clone();
+            self.steps.push(Step::all("money for the accounts", done, steps));
         }
     }
 }
@@ -163,6 +177,16 @@ impl Step {
     pub(crate) fn call(about: impl Into<String>, to: Address, call: &impl SolCall, done: Condition) -> Self {
         let act = Act::Send(Transaction { to, value: U256::ZERO, input: call.abi_encode().into() });
         Self { about: about.into(), purpose: Purpose::Seed, done, act }
+    }
+
+    /// Several steps as one, which is done when `done` holds.
+    pub(crate) fn all(about: impl Into<String>, done: Condition, steps: Vec<Self>) -> Self {
+        Self { about: about.into(), purpose: Purpose::Seed, done, act: Act::All(steps) }
+    }
+
+    /// The same, for a suite without seeds too.
+    pub(crate) fn wiring(self) -> Self {
+        Self { purpose: Purpose::Wiring, ..self }
     }
 
     /// The same with wei.

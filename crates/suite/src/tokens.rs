@@ -5,10 +5,12 @@ use alloy_sol_types::{SolValue, sol};
 
 use crate::{
     artefact::{ArtefactError, POLICY_REGISTRY, STABLECOIN, WRAPPED_ETHER},
-    plan::{Condition, Purpose, Step, Suite},
+    plan::{Condition, Step, Suite},
 };
 
 sol! {
+    function allowance(address owner, address spender) returns (uint256);
+    function approve(address spender, uint256 amount) returns (bool);
     function balanceOf(address account) returns (uint256);
     function configureMinter(address minter, uint256 allowance);
     function deposit();
@@ -25,8 +27,8 @@ const SUPPLY_CAP: U256 = uint!(1_000_000_000_000_000_000_U256);
 /// What the owner may mint of each, in millionths.
 const OWNERS_ALLOWANCE: U256 = SUPPLY_CAP;
 
-/// What one US dollar's worth is handed out as, so that everybody has a million dollars of each currency.
-const HANDED_OUT_USD: u64 = 1_000_000;
+/// Dollars' worth that everybody is given of each currency.
+const HANDED_OUT_USD: u64 = 100_000;
 
 /// A currency.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,9 @@ pub(crate) struct Currency {
     /// Units for a US dollar, rounded; for trying out, and nobody's promise.
     pub(crate) per_usd: u64,
 }
+
+/// Dollars for an ether; for trying out, and nobody's promise.
+pub(crate) const USD_PER_ETHER: u64 = 3_000;
 
 /// The currencies, the US dollar first.
 pub(crate) const CURRENCIES: [Currency; 5] = [
@@ -74,28 +79,53 @@ fn minter(token: Address, owner: Address, code: &str) -> Step {
     let role: B256 = keccak256("MINTER_ROLE");
     let done = Condition::not_zero(token, &hasRoleCall { role, account: owner });
     let call = configureMinterCall { minter: owner, allowance: OWNERS_ALLOWANCE };
-    Step { purpose: Purpose::Wiring, ..Step::call(format!("minter of b{code}"), token, &call, done) }
+    Step::call(format!("minter of b{code}"), token, &call, done).wiring()
 }
 
-/// So many units of a currency.
-pub(crate) fn units(number: u64) -> U256 {
+/// So many units of a currency, in millionths.
+fn units(number: u64) -> U256 {
     U256::from(number) * uint!(1_000_000_U256)
 }
 
-/// `to` has `amount` of a currency at least.
-pub(crate) fn money(token: Address, to: Address, amount: U256) -> Step {
-    let done = Condition::at_least(token, &balanceOfCall { account: to }, amount);
-    Step::call("money", token, &mintCall { to, amount }, done)
+/// So much of a token that the owner can have by asking: money, which it mints, or wrapped ether.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sum {
+    pub(crate) token: Address,
+    pub(crate) amount: U256,
+    is_ether: bool,
 }
 
-/// The owner has `wei` of wrapped ether at least.
-pub(crate) fn wrapped(weth: Address, owner: Address, wei: U256) -> Step {
-    let done = Condition::at_least(weth, &balanceOfCall { account: owner }, wei);
-    Step::call("wrapped ether", weth, &depositCall {}, done).with_value(wei)
+impl Sum {
+    /// So many units of a currency.
+    pub(crate) fn money(token: Address, number: u64) -> Self {
+        Self { token, amount: units(number), is_ether: false }
+    }
+
+    /// So many ether, wrapped.
+    pub(crate) fn ether(weth: Address, number: u64) -> Self {
+        Self { token: weth, amount: U256::from(number) * uint!(1_000_000_000_000_000_000_U256), is_ether: true }
+    }
+
+    /// `owner` has it.
+    pub(crate) fn had_by(self, owner: Address) -> Step {
+        let Self { token, amount, is_ether } = self;
+        let done = Condition::at_least(token, &balanceOfCall { account: owner }, amount);
+        if is_ether {
+            return Step::call("wrapped ether", token, &depositCall {}, done).with_value(amount);
+        }
+        Step::call("money", token, &mintCall { to: owner, amount }, done)
+    }
+
+    /// `spender` may take it from `owner`.
+    pub(crate) fn allowed(self, owner: Address, spender: Address) -> Step {
+        let Self { token, amount, .. } = self;
+        let done = Condition::at_least(token, &allowanceCall { owner, spender }, amount);
+        Step::call("approval", token, &approveCall { spender, amount }, done)
+    }
 }
 
-/// A million dollars' worth of every currency for `account`.
+/// A hundred thousand dollars' worth of every currency for `account`.
 pub(crate) fn hand_out(currencies: &[Address], account: Address) -> Vec<Step> {
-    let amounts = CURRENCIES.iter().map(|currency| units(HANDED_OUT_USD * currency.per_usd));
-    currencies.iter().zip(amounts).map(|(&token, amount)| money(token, account, amount)).collect()
+    let numbers = CURRENCIES.iter().map(|currency| HANDED_OUT_USD * currency.per_usd);
+    currencies.iter().zip(numbers).map(|(&token, number)| Sum::money(token, number).had_by(account)).collect()
 }

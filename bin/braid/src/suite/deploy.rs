@@ -3,14 +3,14 @@
 //! Everything that is sent is decided by what the chain answers: a contract is created if its address has no code, and a step is
 //! taken if its question says that it is not done. So the command can be repeated, and goes on where it was interrupted.
 //!
-//! 1. The deployment proxy, by the transaction that everybody's proxy comes from;
-//! 2. the contracts, in waves;
-//! 3. the steps, one after the other: questions, then what is left of the step as a wave.
+//! First everything is asked, then what is left is sent in order, with as many transactions under way as a pool keeps. Since an
+//! account's transactions are included in order, at most one step can be half done, the first that is not done: its inner steps are
+//! asked too, and those of later steps, which may share what they ask about, are all taken.
 
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use braid_suite::{Contract, Purpose, Step, Suite, Transaction, proxy};
+use braid_suite::{Act, Condition, Contract, Purpose, Step, Suite, Transaction, proxy};
 use braid_types::Fork;
 use clap::Args;
 use eyre::{Context, OptionExt, bail, ensure};
@@ -113,16 +113,15 @@ async fn deploy(args: &DeployArgs) -> eyre::Result<Report> {
 
     let there = have_code(&sender.client, suite.contracts.iter().map(|contract| contract.address)).await?;
     let missing = missing(&suite, &there);
+    let mut left: Vec<_> = missing.iter().map(|(name, transaction)| (name.clone(), transaction)).collect();
+    let (taken, transactions) = outstanding(&sender.client, &suite.steps).await?;
+    left.extend(transactions);
     let has_proxy = have_code(&sender.client, [proxy::ADDRESS]).await? == [true];
-    check_funds(&sender, &suite, &missing, has_proxy).await?;
+    sender.check_funds(&left, if has_proxy { U256::ZERO } else { proxy::COST }).await?;
     if !has_proxy {
         deploy_proxy(&mut sender).await?;
     }
-    sender.send(&missing.iter().map(|(name, transaction)| (name.clone(), transaction)).collect::<Vec<_>>()).await?;
-    let mut steps = Vec::new();
-    for step in &suite.steps {
-        steps.push(take(&mut sender, step).await?);
-    }
+    sender.send(&left).await?;
     check_code(&sender, &suite).await?;
     let placed = |(contract, was_there): (&Contract, bool)| Placed {
         name: contract.name.clone(),
@@ -131,7 +130,7 @@ async fn deploy(args: &DeployArgs) -> eyre::Result<Report> {
     };
     let contracts = suite.contracts.iter().zip(there).map(placed).collect();
     let (owner, transactions, gas_used) = (sender.address(), sender.sent, sender.gas_used);
-    Ok(Report { chain_id, owner, transactions, gas_used, contracts, steps })
+    Ok(Report { chain_id, owner, transactions, gas_used, contracts, steps: taken })
 }
 
 /// The chain's id, if it is one on which the suite can be.
@@ -170,22 +169,6 @@ fn missing(suite: &Suite, there: &[bool]) -> Vec<(String, Transaction)> {
     absent.filter_map(|(contract, _)| Some((contract.name.clone(), contract.deployment()?))).collect()
 }
 
-async fn check_funds(
-    sender: &Sender,
-    suite: &Suite,
-    missing: &[(String, Transaction)],
-    has_proxy: bool,
-) -> eyre::Result<()> {
-    let mut all: Vec<_> = missing.iter().map(|(_, transaction)| transaction).collect();
-    for step in &suite.steps {
-        all.extend(outstanding(sender, step).await?.into_iter().map(|(_, transaction)| transaction));
-    }
-    if all.is_empty() {
-        return Ok(());
-    }
-    sender.check_funds(&all, if has_proxy { U256::ZERO } else { proxy::COST }).await
-}
-
 /// Puts the deployment proxy where it is on every chain.
 async fn deploy_proxy(sender: &mut Sender) -> eyre::Result<()> {
     let head = sender.client.block("latest").await?;
@@ -209,29 +192,38 @@ async fn deploy_proxy(sender: &mut Sender) -> eyre::Result<()> {
     sender.wait("the deployment proxy", keccak256(&proxy::TRANSACTION)).await
 }
 
-/// What is left of a step.
-async fn outstanding<'a>(sender: &Sender, step: &'a Step) -> eyre::Result<Vec<(&'a Step, &'a Transaction)>> {
-    let question =
-        |condition: &&braid_suite::Condition| json!([{ "to": condition.to, "input": condition.input }, "latest"]);
-    let conditions = step.conditions();
+/// What is left of the steps: how much of each, and the transactions with names.
+async fn outstanding<'a>(
+    client: &Client,
+    steps: &'a [Step],
+) -> eyre::Result<(Vec<Taken>, Vec<(String, &'a Transaction)>)> {
+    let conditions: Vec<_> = steps.iter().flat_map(Step::conditions).collect();
+    let question = |condition: &&Condition| json!([{ "to": condition.to, "input": condition.input }, "latest"]);
     let params: Vec<_> = conditions.iter().map(question).collect();
-    let answers = sender.client.call_all::<Bytes>("eth_call", &params).await?;
+    let answers = client.call_all::<Bytes>("eth_call", &params).await?;
     let mut holding = Vec::with_capacity(answers.len());
     for (condition, answer) in conditions.iter().zip(answers) {
-        let answer =
-            answer.wrap_err_with(|| format!("{} does not answer whether {} is done", condition.to, step.about))?;
+        let answer = answer.wrap_err_with(|| format!("{} does not answer how far it is", condition.to))?;
         holding.push(condition.holds(&answer.unwrap_or_default()));
     }
+    let (mut taken, mut transactions) = (Vec::new(), Vec::new());
     let mut holding = holding.into_iter();
-    Ok(step.outstanding(&mut || holding.next().unwrap_or_default()))
+    let mut may_be_half_done = true;
+    for step in steps {
+        let answers: Vec<_> = holding.by_ref().take(step.conditions().len()).collect();
+        let is_done = answers.first() == Some(&true);
+        let mut answers = answers.into_iter().map(|holds| holds && (may_be_half_done || is_done));
+        let left = step.outstanding(&mut || answers.next().unwrap_or_default());
+        may_be_half_done &= is_done || matches!(step.act, Act::Send(_));
+        taken.push(Taken { about: step.about.clone(), transactions: left.len() });
+        transactions.extend(left.iter().map(|(inner, transaction)| (name(step, inner), *transaction)));
+    }
+    Ok((taken, transactions))
 }
 
-async fn take(sender: &mut Sender, step: &Step) -> eyre::Result<Taken> {
-    let left = outstanding(sender, step).await?;
-    let name = |inner: &Step| format!("{} ({})", inner.about, step.about);
-    let named: Vec<_> = left.iter().map(|(inner, transaction)| (name(inner), *transaction)).collect();
-    sender.send(&named).await?;
-    Ok(Taken { about: step.about.clone(), transactions: named.len() })
+/// What a transaction of a step is called in messages.
+fn name(step: &Step, inner: &Step) -> String {
+    if step.about == inner.about { step.about.clone() } else { format!("{} ({})", inner.about, step.about) }
 }
 
 /// Checks that everything is where it should be.

@@ -109,6 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn there_is_money_for_as_many_accounts_as_a_chain_may_have() {
+        let dev =
+            DevGenesis { chain_id: 1, fork: Fork::LATEST, timestamp: 1, gas_limit: 30_000_000, balance: U256::ZERO };
+        let mut before = dev.build(&[]);
+        let accounts: Vec<_> =
+            (1..=1_000_u64).map(|number| Address::left_padding_from(&(number << 16).to_be_bytes())).collect();
+        add(&mut before, OWNER, &accounts).unwrap();
+    }
+
+    #[test]
     fn without_the_proxy_it_fails() {
         let (mut before, _) = genesis(Fork::LATEST);
         before.alloc.remove(&proxy::ADDRESS);

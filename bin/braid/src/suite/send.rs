@@ -108,13 +108,16 @@ impl Sender {
         }
     }
 
-    /// Checks that the key can pay for all of these and for `extra` wei.
+    /// Checks that the key can pay for all of these and for `extra` wei. Without transactions there is nothing to pay.
     ///
     /// # Errors
     /// If it cannot, or the node does not answer.
-    pub(super) async fn check_funds(&self, all: &[&Transaction], extra: U256) -> eyre::Result<()> {
+    pub(super) async fn check_funds(&self, all: &[(String, &Transaction)], extra: U256) -> eyre::Result<()> {
+        if all.is_empty() {
+            return Ok(());
+        }
         let fee = U256::from(self.max_fee().await?);
-        let cost = |transaction: &&Transaction| U256::from(self.gas_limit(transaction)) * fee + transaction.value;
+        let cost = |(_, sent): &(String, &Transaction)| U256::from(self.gas_limit(sent)) * fee + sent.value;
         let needed = all.iter().map(cost).fold(extra, |sum, cost| sum + cost);
         let (address, balance) = (self.key.address, self.client.balance(self.key.address).await?);
         ensure!(

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy_consensus::{Header, SignableTransaction, TxEip1559, transaction::Recovered};
 use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_primitives::{Address, TxKind, U256};
+use alloy_trie::KECCAK_EMPTY;
 use braid_chain::{
     genesis::{genesis_block, genesis_fork},
     state::StateAt,
@@ -57,7 +58,14 @@ pub(super) fn simulate(genesis: &Genesis, suite: &Suite) -> eyre::Result<Simulat
         *most = (*most).max(total - before);
         before = total;
     }
-    Ok(Simulated { changes: outcome.changes.into_state_changes(), gas })
+    let changes = outcome.changes.into_state_changes();
+    for contract in &suite.contracts {
+        // A call of an address without code succeeds: the proxy may not be there.
+        let account = changes.accounts.get(&contract.address).and_then(|change| change.account);
+        let has_code = account.is_some_and(|account| account.code_hash != KECCAK_EMPTY);
+        ensure!(has_code, "nothing puts {} at {}", contract.name, contract.address);
+    }
+    Ok(Simulated { changes, gas })
 }
 
 fn run(genesis: &Genesis, transactions: &[RecoveredTx]) -> eyre::Result<BlockOutcome> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, U256, address, b256, keccak256};
 
-use crate::{Act, Condition, Purpose, Step, Suite, Transaction, artefact, proxy};
+use braid_suite::{Act, Condition, Purpose, Step, Suite, Transaction, artefact, proxy};
 
 /// The first account of every development node.
 const OWNER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");

@@ -1,0 +1,34 @@
+//! The parallel profile of the contracts: what many users do at one market stays free of chains.
+//!
+//! A change of a contract that makes an operation depend on the exact value that another user's has left fails here, on every run and
+//! machine alike. That the question can be answered with yes is shown by designs that are chains.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use braid_bench::{commuting::dependents, workload};
+
+/// Users of each market.
+const USERS: usize = 60;
+
+fn chained(name: &str) -> usize {
+    let workload = workload::find(name)[0];
+    let found = dependents(&workload.sample(Some(USERS)).unwrap()).unwrap();
+    for dependent in found.iter().take(3) {
+        println!("{name}: transaction {} needs slot {} of {}", dependent.index, dependent.slot, dependent.address);
+    }
+    found.len()
+}
+
+#[test]
+fn nobody_waits_for_anybody_at_a_market_of_the_suite() {
+    for name in ["suite-vault-transfers", "suite-orders", "suite-supply", "suite-borrow", "suite-stake"] {
+        assert_eq!(chained(name), 0, "{name}");
+    }
+}
+
+#[test]
+fn everybody_waits_where_a_price_or_a_share_is_computed_each_time() {
+    for name in ["suite-swaps", "public-stake", "public-deposit"] {
+        assert_eq!(chained(name), USERS - 1, "{name}");
+    }
+}

@@ -28,7 +28,15 @@ fn nobody_waits_for_anybody_at_a_market_of_the_suite() {
 
 #[test]
 fn everybody_waits_where_a_price_or_a_share_is_computed_each_time() {
-    for name in ["suite-swaps", "public-stake", "public-deposit"] {
-        assert_eq!(chained(name), USERS - 1, "{name}");
+    // All but the first two.
+    for name in ["suite-swaps", "public-stake", "public-deposit", "worst-chain"] {
+        assert_eq!(chained(name), USERS - 2, "{name}");
+    }
+}
+
+#[test]
+fn public_designs_that_only_add_are_free_of_chains_too() {
+    for name in ["erc20-hot-oz", "erc20-mint-solady", "governor-votes", "batch-auction"] {
+        assert_eq!(chained(name), 0, "{name}");
     }
 }

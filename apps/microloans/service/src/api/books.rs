@@ -1,0 +1,173 @@
+//! The books, for those who check them: entries, accounts, seals and proofs, everything that waits for a person, and the log.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use braid_microloans_arithmetic::{
+    Currency,
+    metrics::{Counting, at_risk},
+};
+use braid_microloans_ledger::{
+    LedgerError, audit,
+    inspect::{self, Inspection},
+    journal::{self, EntryView, account, seal},
+    loans,
+    payments::{self, Contradiction, SuspendedPayment},
+    time,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Page;
+use crate::{
+    app::App,
+    auth::{Caller, Role},
+    problem::{Problem, ProblemBody},
+};
+
+/// Entries of the journal.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/journal/entries", tag = "books", params(Page), responses((status = 200, body = [EntryView])))]
+pub async fn entries(
+    State(app): State<App>,
+    _caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Vec<EntryView>>, Problem> {
+    let (from, limit) = page.bounds();
+    Ok(Json(journal::entries(&mut app.read().await?, from, limit).await?))
+}
+
+/// The proof that an entry is in its day's seal.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/journal/entries/{seq}/proof", tag = "books", params(("seq" = i64, Path)),
+    responses((status = 200, body = seal::EntryProof), (status = "4XX", body = ProblemBody)))]
+pub async fn proof(
+    State(app): State<App>,
+    _caller: Caller,
+    Path(seq): Path<i64>,
+) -> Result<Json<seal::EntryProof>, Problem> {
+    Ok(Json(seal::prove(&mut app.read().await?, seq).await?))
+}
+
+/// The seal of a day (UTC).
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/journal/days/{day}", tag = "books", params(("day" = String, Path)),
+    responses((status = 200, body = seal::Seal), (status = "4XX", body = ProblemBody)))]
+pub async fn day(
+    State(app): State<App>,
+    _caller: Caller,
+    Path(day): Path<String>,
+) -> Result<Json<seal::Seal>, Problem> {
+    let day = day.parse().map_err(LedgerError::from)?;
+    Ok(Json(seal::seal_of(&mut app.read().await?, day).await?))
+}
+
+/// The trial balance: accounts of single loans summed up by what they are.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/accounts", tag = "books", responses((status = 200, body = [account::Line])))]
+pub async fn accounts(State(app): State<App>, _caller: Caller) -> Result<Json<Vec<account::Line>>, Problem> {
+    Ok(Json(account::trial_balance(&mut app.read().await?).await?))
+}
+
+/// Reads the whole journal and replays every loan.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/inspection", tag = "books", responses((status = 200, body = Inspection), (status = "4XX", body = ProblemBody)))]
+pub async fn inspection(State(app): State<App>, caller: Caller) -> Result<Json<Inspection>, Problem> {
+    caller.must_be(&[Role::Auditor, Role::Operator])?;
+    Ok(Json(inspect::inspect(&mut app.read().await?).await?))
+}
+
+/// Payments without a loan.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/suspense", tag = "books", responses((status = 200, body = [SuspendedPayment])))]
+pub async fn suspense(State(app): State<App>, _caller: Caller) -> Result<Json<Vec<SuspendedPayment>>, Problem> {
+    Ok(Json(payments::suspended(&mut app.read().await?).await?))
+}
+
+/// What contradicts the books and nobody has settled.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/contradictions", tag = "books", responses((status = 200, body = [Contradiction])))]
+pub async fn contradictions(State(app): State<App>, _caller: Caller) -> Result<Json<Vec<Contradiction>>, Problem> {
+    Ok(Json(payments::contradictions(&mut app.read().await?).await?))
+}
+
+/// Who did what.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/audit", tag = "books", params(Page),
+    responses((status = 200, body = [audit::Record]), (status = "4XX", body = ProblemBody)))]
+pub async fn log(
+    State(app): State<App>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Vec<audit::Record>>, Problem> {
+    caller.must_be(&[Role::Auditor, Role::Operator])?;
+    let (from, limit) = page.bounds();
+    Ok(Json(audit::records(&mut app.read().await?, from, limit).await?))
+}
+
+/// Which portfolio.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Which {
+    /// In which currency.
+    currency: String,
+}
+
+/// The portfolio of a currency.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Portfolio {
+    /// On which day (UTC).
+    pub day: String,
+    /// Loans that are being repaid.
+    pub loans: usize,
+    /// Principal outstanding.
+    pub outstanding: String,
+    /// Outstanding principal of loans that are late at all, percent.
+    pub par1_percent: Option<String>,
+    /// The same of loans that are more than 30 days late.
+    pub par30_percent: Option<String>,
+    /// The same of loans that are more than 90 days late.
+    pub par90_percent: Option<String>,
+}
+
+/// The portfolio at risk, by the loans themselves.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/portfolio", tag = "books", params(Which),
+    responses((status = 200, body = Portfolio), (status = "4XX", body = ProblemBody)))]
+pub async fn portfolio(
+    State(app): State<App>,
+    _caller: Caller,
+    Query(which): Query<Which>,
+) -> Result<Json<Portfolio>, Problem> {
+    let currency: Currency = which.currency.parse().map_err(LedgerError::from)?;
+    let day = time::utc_date(app.clock.now())?;
+    let exposures = loans::exposures(&mut app.read().await?, currency.code(), day).await?;
+    let par = |days| at_risk(&exposures, days, Counting::WithRestructured).percent();
+    Ok(Json(Portfolio {
+        day: day.to_string(),
+        loans: exposures.len(),
+        outstanding: currency.format(exposures.iter().map(|exposure| exposure.outstanding).sum()),
+        par1_percent: par(0),
+        par30_percent: par(30),
+        par90_percent: par(90),
+    }))
+}

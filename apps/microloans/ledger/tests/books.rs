@@ -1,6 +1,6 @@
 //! The books as a whole, on both databases: what is lent and repaid, what is refused, and what holds whatever happens.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 
@@ -601,6 +601,15 @@ async fn days_are_sealed_and_entries_proved(mut bench: Bench) {
     let mut write = bench.write().await;
     assert!(seal::seal_ended_days(&mut write).await.unwrap().is_empty(), "once");
     drop(write);
+    // The clock is set back by two days: what is booked now belongs to the last day, not to one that is sealed.
+    bench.deposit("1", "bank-3").await;
+    bench.pass_days(-2);
+    bench.deposit("1", "bank-4").await;
+    bench.pass_days(3);
+    let mut write = bench.write().await;
+    let seals = seal::seal_ended_days(&mut write).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!((seals.len(), seals[0].day.as_str()), (1, "2026-11-25"));
     bench.holds().await;
 }
 

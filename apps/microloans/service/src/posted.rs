@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use braid_microloans_ledger::{
-    Write,
+    Write, audit,
     idempotency::{self, Answer},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -115,6 +115,8 @@ impl Pending {
         let answer = Answer { status: status.as_u16(), body };
         let request = idempotency::Request { key: &self.key, path: &self.path, body: &self.body };
         idempotency::keep(&mut self.write, &request, &answer).await?;
+        // Addresses hold ids and nothing else about a person.
+        audit::record(&mut self.write, "request", &self.path, &format!("answered {}", answer.status)).await?;
         self.write.commit().await?;
         Ok(response(&answer))
     }

@@ -120,6 +120,29 @@ async fn whatever_the_provider_does_the_borrower_is_paid_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_workers_pay_once() {
+    const LOANS: usize = 12;
+    let stage = stage().await;
+    stage.client.deposit("500000", "bank-1").await;
+    // A second service on the same books; both work.
+    let config = stage.folder.path().join("service.toml");
+    let app = support::open(&config, &stage.till, stage.clock.clone(), Watch::default()).await;
+    let second = support::start(app).await;
+    stage.till.answers.lock().unwrap().extend([Answer::TakeAndLoseAnswer, Answer::Take].repeat(LOANS));
+    let mut ids = Vec::new();
+    for number in 0..LOANS {
+        let client = if number % 2 == 0 { &stage.client } else { &second };
+        let loan = client.accepted(&format!("+2547000001{number:02}")).await;
+        ids.push(loan["id"].as_str().unwrap().to_owned());
+    }
+    for id in &ids {
+        second.until(id, "active").await;
+    }
+    assert_eq!(stage.payouts(), LOANS);
+    stage.holds().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_key_gives_one_answer() {
     let stage = stage().await;
     let person = json!({"country": "KE", "language": "sw", "name": "A", "phone": "+254700000001", "national_id": "1"});

@@ -3,7 +3,7 @@
 //!
 //! The test starts itself once more as the process that is killed. The provider's books are a file, which outlives it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

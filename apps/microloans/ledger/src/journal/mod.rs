@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 
 use crate::{
     LedgerError, LoanId,
-    store::{Columns as _, Source, Write, stored},
+    store::{Columns as _, Source, Write, moment, stored},
     time,
 };
 
@@ -130,10 +130,11 @@ pub async fn post(write: &mut Write, entry: &Entry) -> Result<(), LedgerError> {
     if entry.is_empty() {
         return Ok(());
     }
-    let (last, previous) = head(write).await?;
+    let (last, previous, last_at) = head(write).await?;
     let seq = last + 1;
-    let at = write.millis();
-    let day = time::utc_date(write.at)?;
+    // A clock that was set back does not put an entry into a day that may be sealed.
+    let at = write.millis().max(last_at);
+    let day = time::utc_date(moment(at)?)?;
     let lines: Vec<String> = entry.transfers.iter().map(line).collect();
     let hash = hash::of_entry(&previous, seq, entry.kind.name(), &entry.subject, &entry.dated.to_string(), at, &lines);
     sqlx::query(
@@ -181,11 +182,11 @@ fn line(transfer: &Transfer) -> String {
     format!("{} {} {} {}", transfer.debit, transfer.credit, transfer.currency, transfer.amount)
 }
 
-/// Number and hash of the last entry.
-async fn head(source: &mut impl Source) -> Result<(i64, String), LedgerError> {
-    let row =
-        sqlx::query("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1").fetch_optional(source.rows()).await?;
-    row.map_or(Ok((0, GENESIS.to_owned())), |row| Ok((row.number("seq")?, row.text("hash")?)))
+/// Number, hash and time of the last entry.
+async fn head(source: &mut impl Source) -> Result<(i64, String, i64), LedgerError> {
+    let query = sqlx::query("SELECT seq, hash, at FROM entry ORDER BY seq DESC LIMIT 1");
+    let row = query.fetch_optional(source.rows()).await?;
+    row.map_or(Ok((0, GENESIS.to_owned(), 0)), |row| Ok((row.number("seq")?, row.text("hash")?, row.number("at")?)))
 }
 
 /// Whether an entry of this kind has been made for a subject.

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "every test uses a part of it")]
 #![allow(unreachable_pub, reason = "it is a module of several test programs")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -250,7 +250,7 @@ impl Client {
     fn next_key(&self) -> String {
         let mut keys = self.keys.lock().unwrap();
         *keys += 1;
-        format!("key-{keys}")
+        format!("{}-{keys}", self.base)
     }
 
     pub async fn send(&self, role: &str, key: &str, path: &str, body: &Value) -> (u16, Value) {

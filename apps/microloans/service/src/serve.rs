@@ -69,7 +69,6 @@ pub async fn open(config: &Config, rails: Rails, clock: Clock) -> Result<App, Se
 }
 
 /// All addresses.
-#[must_use]
 pub fn router(app: App) -> Router {
     let api = Router::new()
         .route("/v1/people", post(people::register))

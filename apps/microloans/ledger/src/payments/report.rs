@@ -428,6 +428,6 @@ pub(crate) async fn resolve(write: &mut Write, id: &str) -> Result<(), LedgerErr
     let resolved = sqlx::query(
         "UPDATE contradiction SET resolved_at = $2, resolved_by = $3 WHERE id = $1 AND resolved_at IS NULL",
     );
-    let resolved = resolved.bind(id).bind(write.millis()).bind(&write.by.name.clone()).execute(&mut *write.tx).await?;
+    let resolved = resolved.bind(id).bind(write.millis()).bind(&write.by.name).execute(&mut *write.tx).await?;
     if resolved.rows_affected() == 1 { Ok(()) } else { Err(LedgerError::NotFound("contradiction", id.to_owned())) }
 }

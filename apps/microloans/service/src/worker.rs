@@ -18,7 +18,7 @@ use braid_microloans_ledger::{
 };
 use braid_microloans_rails::{
     MobileMoney, Msisdn,
-    port::{CallbackUrl, Collection, Direction, Kind, Payout, RailError, Span, State, StateQuery, Submission},
+    port::{CallbackUrl, Collection, Direction, Kind, Payout, Purpose, RailError, Span, State, StateQuery, Submission},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -328,7 +328,9 @@ async fn confirm(app: &App, message: &Message) -> Result<(), LedgerError> {
         to: told.paid_at.saturating_add(window).unwrap_or(told.paid_at),
     };
     let line = match rail.statement(span).await {
-        Ok(lines) => lines.into_iter().find(|line| line.direction == Direction::In && line.receipt == told.receipt),
+        Ok(lines) => lines.into_iter().find(|line| {
+            line.direction == Direction::In && line.purpose == Purpose::Payment && line.receipt == told.receipt
+        }),
         Err(RailError::NotConfigured(_)) => None,
         Err(error) => {
             tracing::warn!(rail = %told.rail, %error, "the statement could not be had");

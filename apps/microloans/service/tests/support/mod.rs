@@ -19,8 +19,8 @@ use braid_microloans_rails::{
     CorrelationId, Failure, MobileMoney, Reason,
     port::{
         CallbackAnswer, CallbackError, Collection, Completion, Decision, Delivery, Deposit, Direction, Doubt, Event,
-        Payout, Provider, RailError, Recognises, Reversal, Route, Rules, Span, State, StateQuery, StatementLine,
-        Submission,
+        Payout, Provider, Purpose, RailError, Recognises, Reversal, Route, Rules, Span, State, StateQuery,
+        StatementLine, Submission,
     },
 };
 use braid_microloans_service::{App, Clock, Config, Rails, serve, worker::Watch};
@@ -156,7 +156,7 @@ impl MobileMoney for Till {
             amount: Money { minor: amount, currency: self.rules.currency },
             completed_at: span.from,
             reference: Some(reference),
-            reverses: None,
+            purpose: Purpose::Payment,
         };
         Ok(self.lines().into_iter().map(line).collect())
     }

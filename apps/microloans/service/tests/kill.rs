@@ -36,7 +36,7 @@ fn step_name(step: Step) -> String {
 }
 
 fn fault(name: &str) -> Option<Answer> {
-    [Answer::TakeAndLoseAnswer, Answer::LoseOrder, Answer::Unreachable]
+    [Answer::TakeSilently, Answer::LoseOrder, Answer::Unreachable]
         .into_iter()
         .find(|fault| format!("{fault:?}") == name)
 }
@@ -69,7 +69,7 @@ fn the_books_are_those_of_a_calm_run() {
     let calm = run(calm.path(), "", "").unwrap();
     assert!(calm.contains("loans active"), "{calm}");
     std::thread::scope(|scope| {
-        for fault in ["", "TakeAndLoseAnswer", "LoseOrder"] {
+        for fault in ["", "TakeSilently", "LoseOrder"] {
             let calm = &calm;
             scope.spawn(move || {
                 for step in Step::ALL {

@@ -34,7 +34,7 @@ pub enum Answer {
     /// Takes it and says so.
     Take,
     /// Takes it, and the answer is lost.
-    TakeAndLoseAnswer,
+    TakeSilently,
     /// Refuses it.
     Refuse,
     /// Never hears of it, which nobody knows.
@@ -96,12 +96,12 @@ impl Till {
             return Submission::Duplicate;
         }
         let answer = self.answers.lock().unwrap().pop_front().unwrap_or(Answer::Take);
-        if matches!(answer, Answer::Take | Answer::TakeAndLoseAnswer) {
+        if matches!(answer, Answer::Take | Answer::TakeSilently) {
             self.add(direction, &correlation.to_string(), amount.minor, "");
         }
         match answer {
             Answer::Take => Submission::Acknowledged { server_correlation: Some(format!("AG_{correlation}")) },
-            Answer::TakeAndLoseAnswer | Answer::LoseOrder => Submission::Unknown(Doubt::NoAnswer),
+            Answer::TakeSilently | Answer::LoseOrder => Submission::Unknown(Doubt::NoAnswer),
             Answer::Refuse => {
                 let text = "not enough money".to_owned();
                 Submission::Refused(Failure { reason: Reason::InsufficientFunds, code: "1".to_owned(), text })

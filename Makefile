@@ -35,9 +35,17 @@ build:
 test: KILLS = 8
 test: lint deps test-rust test-binary check-artifacts contracts-test run-bench run-e2e run-crash run-network-short
 
+# Every run draws the same cases, so that a change decides whether it passes; `make properties` draws others.
 .PHONY: test-rust
 test-rust:
-	$(TEST_ENV) cargo test $(TEST_FLAGS) --workspace
+	$(TEST_ENV) PROPTEST_RNG_SEED=1 cargo test $(TEST_FLAGS) --workspace
+
+## properties  the Rust tests with other random cases, PROPTEST_CASES=1000 for each property that names no number; SEED=
+.PHONY: properties
+properties:
+	export $(TEST_ENV) PROPTEST_CASES=$(or $(PROPTEST_CASES),1000) PROPTEST_RNG_SEED=$${SEED:-$${RANDOM}}
+	echo "SEED=$$PROPTEST_RNG_SEED"
+	cargo test $(TEST_FLAGS) --workspace
 
 ## lint       rustfmt and clippy, warnings refused
 .PHONY: lint

@@ -12,8 +12,8 @@
 //! code    length u32 | bytes
 //! ```
 //!
-//! Entries ascend, and so do slots within one. An account whose storage is cut has an entry in each chunk. Code comes, once in a
-//! chunk, with the first entry of each account that names it.
+//! Entries ascend, and so do slots within one. An account whose storage is cut has an entry in each chunk, and the last one counts.
+//! Code comes, once in a chunk, with the first entry of each account that names it.
 //!
 //! The *manifest* says what the state is that of: a block with its receipts, and headers before it, newest first.
 //!

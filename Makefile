@@ -12,6 +12,7 @@ TEST_ENV := CARGO_PROFILE_RELEASE_LTO=off CARGO_TERM_COLOR=never
 # Optimising the engine's generic actors takes minutes a program, and the tests mostly wait.
 TEST_FLAGS := --release --locked --config profile.release.package.braid-consensus.opt-level=0
 VENV := target/venv
+SLITHER := target/slither
 KILLS = 100
 ROUNDS ?= 5
 FUZZ_SECONDS ?= 300
@@ -206,6 +207,24 @@ contracts-build: deps-node
 fuzz-contracts: deps-node
 	cd contracts
 	FOUNDRY_FUZZ_SEED=$${RANDOM} FOUNDRY_FUZZ_RUNS=$(FUZZ_RUNS) FOUNDRY_INVARIANT_RUNS=$(FUZZ_RUNS) $(FORGE) test
+
+## coverage   which lines of the contracts the suites reach, by part; fails under 95 in a hundred
+.PHONY: coverage
+coverage: deps-node
+	cd contracts
+	FOUNDRY_PROFILE=coverage $(FORGE) coverage --report lcov --report-file ../target/contracts/lcov.info --no-match-contract 'GasTest|RiskTest'
+	node tools/coverage.mjs ../target/contracts/lcov.info 95
+
+## slither    static analysis of the contracts; docs/security-analysis.md says what is passed over and why
+.PHONY: slither
+slither: deps-node $(SLITHER)/.installed
+	cd contracts
+	PATH="$$PWD/../node_modules/.bin:$$PATH" FOUNDRY_PROFILE=slither ../$(SLITHER)/bin/slither . --config-file slither.config.json
+
+$(SLITHER)/.installed: contracts/tools/requirements.txt
+	python3 -m venv $(SLITHER)
+	$(SLITHER)/bin/python -m pip install --quiet --disable-pip-version-check --require-virtualenv -r $<
+	touch $@
 
 ## deny       licences, advisories and sources of all dependencies; needs cargo-deny
 .PHONY: deny

@@ -24,6 +24,11 @@ contract ConstantProductPool is InstantPool {
         accruedAt = block.timestamp;
     }
 
+    /// @notice The reserves as Uniswap v2's pairs tell them, and up to when the prices are summed.
+    function getReserves() external view returns (uint112, uint112, uint32) {
+        return (uint112(reserve0), uint112(reserve1), uint32(accruedAt));
+    }
+
     /// @notice The sums as they would be if the pool were touched now.
     function observe() external view returns (uint256 sum0, uint256 sum1, uint256 at) {
         (sum0, sum1) = (price0Cumulative, price1Cumulative);
@@ -46,12 +51,12 @@ contract ConstantProductPool is InstantPool {
         }
     }
 
-    function _amountOutDown(bool first, uint256 amountIn) internal view override returns (uint256) {
+    function _amountOutDown(bool first, uint256 amountIn) internal view virtual override returns (uint256) {
         (uint256 reserveIn, uint256 reserveOut) = _reserves(first);
         return CurveMath.amountOutDown(amountIn, reserveIn, reserveOut, fee);
     }
 
-    function _amountInUp(bool first, uint256 amountOut) internal view override returns (uint256) {
+    function _amountInUp(bool first, uint256 amountOut) internal view virtual override returns (uint256) {
         (uint256 reserveIn, uint256 reserveOut) = _reserves(first);
         return CurveMath.amountInUp(amountOut, reserveIn, reserveOut, fee);
     }

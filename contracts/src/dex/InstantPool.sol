@@ -19,7 +19,8 @@ abstract contract InstantPool is IPool, LiquidityPool {
 
     /// @inheritdoc IPool
     function swap(address tokenIn, uint256 amountIn, uint256 minAmountOut, address to)
-        external
+        public
+        virtual
         returns (uint256 amountOut)
     {
         _accrue();

@@ -3,11 +3,11 @@ pragma solidity 0.8.30;
 
 import {CurveMath} from "./CurveMath.sol";
 import {IVault} from "./IVault.sol";
-import {ERC20} from "@openzeppelin/token/ERC20/ERC20.sol";
 import {Math} from "@openzeppelin/utils/math/Math.sol";
+import {ERC20} from "solady/tokens/ERC20.sol";
 
 /// @title Two reserves and the shares in them
-/// @notice A pool's tokens are internal balances of the vault. Shares are an ERC-20 token. The first to add liquidity gets
+/// @notice A pool's tokens are internal balances of the vault. Shares are an ERC-20 token with permits (EIP-2612). The first to add liquidity gets
 /// the geometric mean of the amounts, less {LOCKED_SHARES}, which nobody gets: a share can so not be made expensive.
 /// @dev Reserves are counted here and never asked of the vault, so that what somebody gives to the pool changes no price.
 /// Adding takes the amounts rounded up and removing gives them rounded down. The vault calls nobody back on transfers of
@@ -44,7 +44,7 @@ abstract contract LiquidityPool is ERC20 {
         address indexed provider, address indexed to, uint256 amount0, uint256 amount1, uint256 shares
     );
 
-    constructor(IVault vault_, address token0_, address token1_, uint256 fee_) ERC20("Braid Liquidity", "BRAID-LP") {
+    constructor(IVault vault_, address token0_, address token1_, uint256 fee_) {
         if (token0_ >= token1_) revert UnsortedTokens(token0_, token1_);
         if (fee_ > MAX_FEE) revert FeeTooHigh(fee_);
         vault = vault_;
@@ -57,7 +57,8 @@ abstract contract LiquidityPool is ERC20 {
     /// shares to `to`.
     /// @dev The caller has to have let the pool take them, as operator or by allowance.
     function addLiquidity(uint256 max0, uint256 max1, uint256 minShares, address to)
-        external
+        public
+        virtual
         returns (uint256 shares, uint256 amount0, uint256 amount1)
     {
         CurveMath.requireCountable(max0);
@@ -85,7 +86,8 @@ abstract contract LiquidityPool is ERC20 {
 
     /// @notice Burns the caller's shares and credits `to` with what they were worth.
     function removeLiquidity(uint256 shares, uint256 min0, uint256 min1, address to)
-        external
+        public
+        virtual
         returns (uint256 amount0, uint256 amount1)
     {
         _accrue();
@@ -101,6 +103,14 @@ abstract contract LiquidityPool is ERC20 {
         emit LiquidityRemoved(msg.sender, to, amount0, amount1, shares);
     }
 
+    function name() public pure override returns (string memory) {
+        return "Braid Liquidity";
+    }
+
+    function symbol() public pure override returns (string memory) {
+        return "BRAID-LP";
+    }
+
     /// @dev What has to happen before the reserves are looked at; the first toucher of a block pays for it.
     function _accrue() internal virtual;
 
@@ -109,6 +119,15 @@ abstract contract LiquidityPool is ERC20 {
         CurveMath.requireCountable(new1);
         reserve0 = new0;
         reserve1 = new1;
+    }
+
+    /// @dev Nobody has an allowance that was not given, whatever contract lies where Permit2 does.
+    function _givePermit2InfiniteAllowance() internal pure override returns (bool) {
+        return false;
+    }
+
+    function _constantNameHash() internal pure override returns (bytes32) {
+        return keccak256("Braid Liquidity");
     }
 
     /// @dev Whether the token is the first of the two.

@@ -11,6 +11,8 @@ import {IVault} from "./IVault.sol";
 contract PoolFactory {
     /// @notice Blocks in a batch of the batch pools made here.
     uint256 public constant BATCH_INTERVAL = 1;
+    /// @notice The fee of the pools that trade as Uniswap v2's, in millionths.
+    uint256 public constant V2_FEE = 3000;
 
     IVault public immutable vault;
     mapping(address token0 => mapping(address token1 => mapping(uint256 fee => ConstantProductPool))) private instant;
@@ -49,9 +51,14 @@ contract PoolFactory {
     }
 
     /// @notice The pool, or zero.
-    function getPool(address tokenA, address tokenB, uint256 fee) external view returns (ConstantProductPool) {
+    function getPool(address tokenA, address tokenB, uint256 fee) public view returns (ConstantProductPool) {
         (address token0, address token1) = _sorted(tokenA, tokenB);
         return instant[token0][token1][fee];
+    }
+
+    /// @notice The pool that trades as Uniswap v2's, or zero: {getPool} of {V2_FEE}, by the name that Uniswap's factory gives it.
+    function getPair(address tokenA, address tokenB) external view returns (ConstantProductPool) {
+        return getPool(tokenA, tokenB, V2_FEE);
     }
 
     /// @notice The pool, or zero.

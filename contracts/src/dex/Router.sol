@@ -4,62 +4,68 @@ pragma solidity 0.8.30;
 import {WrappedEther} from "../tokens/WrappedEther.sol";
 import {BatchPool} from "./BatchPool.sol";
 import {IPool} from "./IPool.sol";
-import {IUnlockCallback, IVault} from "./IVault.sol";
+import {IRouterTrader} from "./IPoolHooks.sol";
+import {IUnlockCallback} from "./IVault.sol";
+import {LiquidityRouter} from "./LiquidityRouter.sol";
 import {PoolFactory} from "./PoolFactory.sol";
-import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
+import {RouterBase} from "./RouterBase.sol";
+import {IERC20} from "@openzeppelin/token/ERC20/IERC20.sol";
 
 /// @title Trades tokens held in wallets, by whichever pool is best, at once or in the next batch
 /// @notice The functions for trading at once are those of Uniswap v2's router: who trades approves the router for the token
 /// and needs to know nothing of the vault. For each step the router asks the constant-product pools of every fee and takes the best;
-/// {WideRouter} asks pools of other kinds too.
+/// {WideRouter} asks pools of other kinds too. What a trade gained by that is in {Traded}, and before the trade in {quoteAll}.
 /// @dev The router holds nothing between calls: a trade is one session of the vault, which ends only if everything is
-/// settled. Tokens that deliver less than was sent are not supported and make the trade fail.
-contract Router is IUnlockCallback {
-    using SafeERC20 for IERC20;
+/// settled. Tokens that deliver less than was sent make it fail, except by the functions that say so.
+contract Router is LiquidityRouter, IUnlockCallback, IRouterTrader {
+    /// @notice What a pool gives for what was asked.
+    /// @param isBatch Whether it trades in batches: what it would give in a batch that ended now.
+    struct Quote {
+        address pool;
+        bool isBatch;
+        uint256 amountOut;
+    }
 
-    /// @dev What a session is opened for. An order names a pool, a trade does not.
+    /// @dev What a session is opened for. An order names its batch pool. A trade may name the pools of its steps; where it does not, the
+    /// best is taken. `isMeasured` if the first token may deliver less than is sent.
     struct Job {
         uint256 amountIn;
+        bool isMeasured;
         address[] path;
+        IPool[] pools;
         address to;
-        address trader;
         BatchPool pool;
         uint256 minAmountOut;
     }
 
+    /// @dev The best pool for a step, and what the one that trades as Uniswap v2's gives for it.
+    struct Choice {
+        IPool pool;
+        uint256 amountOut;
+        uint256 standard;
+    }
+
     /// @dev Pools that may trade two tokens at once: one of each fee, and room for other kinds ({WideRouter}).
     uint256 internal constant KINDS = 7;
+    /// @dev Where among them the pool is that trades as Uniswap v2's: that of {PoolFactory.fees}'s third.
+    uint256 private constant V2_PLACE = 2;
 
-    IVault public immutable vault;
-    PoolFactory public immutable factory;
-    WrappedEther private immutable weth;
+    /// @inheritdoc IRouterTrader
+    address public transient trader;
 
-    /// @notice It is later than the trader wants.
-    error Expired(uint256 deadline);
-    /// @notice A path is two tokens or more; with ether, one end is wrapped ether.
-    error InvalidPath();
-    /// @notice No pool trades the two tokens, or none has enough.
-    error NoPool(address tokenIn, address tokenOut);
-    error InsufficientOutput(uint256 amount, uint256 wanted);
-    error ExcessiveInput(uint256 amount, uint256 wanted);
-    error NotVault(address caller);
-    /// @notice The account takes no ether, or only wrapped ether's contract may send some.
-    error EtherRefused(address account);
+    /// @notice A step of a trade, by the pool that was best or named. The improvement is against what the pool that trades as Uniswap v2's
+    /// (constant product, {V2_FEE}) would have given; zero where there is none.
+    event Traded(
+        address indexed trader,
+        address indexed pool,
+        address tokenIn,
+        address tokenOut,
+        uint256 amountIn,
+        uint256 amountOut,
+        int256 improvement
+    );
 
-    modifier before(uint256 deadline) {
-        if (block.timestamp > deadline) revert Expired(deadline);
-        _;
-    }
-
-    constructor(PoolFactory factory_, WrappedEther weth_) {
-        factory = factory_;
-        vault = factory_.vault();
-        weth = weth_;
-    }
-
-    receive() external payable {
-        if (msg.sender != address(weth)) revert EtherRefused(address(this));
-    }
+    constructor(PoolFactory factory_, WrappedEther weth_) RouterBase(factory_, weth_) {}
 
     // At once
 
@@ -71,8 +77,26 @@ contract Router is IUnlockCallback {
         uint256 deadline
     ) external before(deadline) returns (uint256[] memory amounts) {
         _requirePath(path);
-        IERC20(path[0]).safeTransferFrom(msg.sender, address(this), amountIn);
+        _pull(path[0], amountIn);
         amounts = _trade(amountIn, path, to);
+        _requireOutput(amounts, amountOutMin);
+    }
+
+    /// @notice The same by the pools that the caller names, one a step: those with hooks ({HookFactory}), or any other.
+    /// @dev What a pool does is between the caller and the pool: the session makes sure that nobody else pays, and `amountOutMin` what
+    /// comes out.
+    function swapExactTokensThrough(
+        uint256 amountIn,
+        uint256 amountOutMin,
+        address[] calldata path,
+        IPool[] calldata pools,
+        address to,
+        uint256 deadline
+    ) external before(deadline) returns (uint256[] memory amounts) {
+        _requirePath(path);
+        if (pools.length + 1 != path.length) revert InvalidPath();
+        _pull(path[0], amountIn);
+        amounts = _run(Job(amountIn, false, path, pools, to, BatchPool(address(0)), 0));
         _requireOutput(amounts, amountOutMin);
     }
 
@@ -86,7 +110,7 @@ contract Router is IUnlockCallback {
     ) external before(deadline) returns (uint256[] memory amounts) {
         uint256 amountIn = getAmountsIn(amountOut, path)[0];
         if (amountIn > amountInMax) revert ExcessiveInput(amountIn, amountInMax);
-        IERC20(path[0]).safeTransferFrom(msg.sender, address(this), amountIn);
+        _pull(path[0], amountIn);
         amounts = _trade(amountIn, path, to);
         _requireOutput(amounts, amountOut);
     }
@@ -144,9 +168,43 @@ contract Router is IUnlockCallback {
         amounts = _tradeForEther(amountIn, amountOut, path, to);
     }
 
-    /// @notice Wrapped ether's contract, by the name that Uniswap v2's router gives it.
-    function WETH() external view returns (address) {
-        return address(weth);
+    // For tokens that deliver less than is sent: what counts is what arrives
+
+    function swapExactTokensForTokensSupportingFeeOnTransferTokens(
+        uint256 amountIn,
+        uint256 amountOutMin,
+        address[] calldata path,
+        address to,
+        uint256 deadline
+    ) external before(deadline) {
+        _requirePath(path);
+        _tradeMeasured(_pullMeasured(path[0], amountIn), amountOutMin, path, to);
+    }
+
+    function swapExactETHForTokensSupportingFeeOnTransferTokens(
+        uint256 amountOutMin,
+        address[] calldata path,
+        address to,
+        uint256 deadline
+    ) external payable before(deadline) {
+        _requirePath(path);
+        if (path[0] != address(weth)) revert InvalidPath();
+        weth.deposit{value: msg.value}();
+        _tradeMeasured(msg.value, amountOutMin, path, to);
+    }
+
+    function swapExactTokensForETHSupportingFeeOnTransferTokens(
+        uint256 amountIn,
+        uint256 amountOutMin,
+        address[] calldata path,
+        address to,
+        uint256 deadline
+    ) external before(deadline) {
+        _requirePath(path);
+        if (path[path.length - 1] != address(weth)) revert InvalidPath();
+        uint256 amountOut = _tradeMeasured(_pullMeasured(path[0], amountIn), amountOutMin, path, address(this));
+        weth.withdraw(amountOut);
+        _sendEther(to, amountOut);
     }
 
     /// @notice What each step of `path` gives for what the step before gave, by the best pool.
@@ -155,7 +213,7 @@ contract Router is IUnlockCallback {
         amounts = new uint256[](path.length);
         amounts[0] = amountIn;
         for (uint256 i = 0; i + 1 < path.length; i++) {
-            (, amounts[i + 1]) = _best(path[i], path[i + 1], amounts[i], msg.sender);
+            amounts[i + 1] = _best(path[i], path[i + 1], amounts[i], msg.sender).amountOut;
         }
     }
 
@@ -183,10 +241,10 @@ contract Router is IUnlockCallback {
     ) external before(deadline) returns (BatchPool pool, uint256 batch) {
         pool = factory.getBatchPool(tokenIn, tokenOut, fee);
         if (address(pool) == address(0)) revert NoPool(tokenIn, tokenOut);
-        IERC20(tokenIn).safeTransferFrom(msg.sender, address(this), amountIn);
+        _pull(tokenIn, amountIn);
         address[] memory path = new address[](1);
         path[0] = tokenIn;
-        Job memory job = Job(amountIn, path, msg.sender, msg.sender, pool, minAmountOut);
+        Job memory job = Job(amountIn, false, path, new IPool[](0), msg.sender, pool, minAmountOut);
         batch = abi.decode(vault.unlock(abi.encode(job)), (uint256));
     }
 
@@ -197,7 +255,8 @@ contract Router is IUnlockCallback {
         view
         returns (IPool pool, uint256 amountOut, BatchPool batchPool, uint256 batchAmountOut)
     {
-        (pool, amountOut) = _bestOrNone(tokenIn, tokenOut, amountIn, msg.sender);
+        Choice memory best = _bestOrNone(tokenIn, tokenOut, amountIn, msg.sender);
+        (pool, amountOut) = (best.pool, best.amountOut);
         uint256[4] memory fees = factory.fees();
         for (uint256 i = 0; i < fees.length; i++) {
             BatchPool candidate = factory.getBatchPool(tokenIn, tokenOut, fees[i]);
@@ -207,39 +266,76 @@ contract Router is IUnlockCallback {
         }
     }
 
+    /// @notice What every pool gives for `amountIn`, those that trade at once first. `best` is the place of the most among them;
+    /// `improvement` is what that gives more than the pool that trades as Uniswap v2's, where there is one.
+    function quoteAll(address tokenIn, address tokenOut, uint256 amountIn)
+        external
+        view
+        returns (Quote[] memory quotes, uint256 best, uint256 improvement)
+    {
+        quotes = _quotes(tokenIn, tokenOut, amountIn);
+        for (uint256 i = 1; i < quotes.length; i++) {
+            if (quotes[i].amountOut > quotes[best].amountOut) best = i;
+        }
+        uint256 standard = _standard(tokenIn, tokenOut, amountIn);
+        if (standard != 0) improvement = quotes[best].amountOut - standard;
+    }
+
     /// @inheritdoc IUnlockCallback
     function onUnlock(bytes calldata data) external returns (bytes memory) {
         if (msg.sender != address(vault)) revert NotVault(msg.sender);
         Job memory job = abi.decode(data, (Job));
-        _deposit(job.path[0], job.amountIn);
+        uint256 amountIn = job.isMeasured ? _depositMeasured(job.path[0], job.amountIn) : job.amountIn;
+        if (!job.isMeasured) _deposit(job.path[0], amountIn);
         if (address(job.pool) != address(0)) {
             vault.approveTransient(address(job.pool), _id(job.path[0]), job.amountIn);
             return abi.encode(job.pool.placeOrder(job.path[0], job.amountIn, job.minAmountOut, job.to));
         }
         uint256 steps = job.path.length - 1;
         uint256[] memory amounts = new uint256[](steps + 1);
-        amounts[0] = job.amountIn;
+        amounts[0] = amountIn;
         for (uint256 i = 0; i < steps; i++) {
-            (IPool pool,) = _best(job.path[i], job.path[i + 1], amounts[i], job.trader);
-            vault.approveTransient(address(pool), _id(job.path[i]), amounts[i]);
-            amounts[i + 1] = pool.swap(job.path[i], amounts[i], 0, address(this));
+            amounts[i + 1] = _step(job, i, amounts[i]);
         }
         vault.withdraw(job.path[steps], amounts[steps], job.to);
         return abi.encode(amounts);
     }
 
     function _trade(uint256 amountIn, address[] calldata path, address to) private returns (uint256[] memory) {
-        Job memory job = Job(amountIn, path, to, msg.sender, BatchPool(address(0)), 0);
-        return abi.decode(vault.unlock(abi.encode(job)), (uint256[]));
+        return _run(Job(amountIn, false, path, new IPool[](0), to, BatchPool(address(0)), 0));
     }
 
-    /// @dev The vault takes tokens from those alone who call it, and the router holds none between calls: so it may take
-    /// any amount, and the approval is written once.
-    function _deposit(address token, uint256 amount) private {
-        if (IERC20(token).allowance(address(this), address(vault)) < amount) {
-            IERC20(token).forceApprove(address(vault), type(uint256).max);
-        }
-        vault.deposit(token, amount, address(this));
+    /// @dev What `to` got, by its balance.
+    function _tradeMeasured(uint256 amountIn, uint256 amountOutMin, address[] calldata path, address to)
+        private
+        returns (uint256 got)
+    {
+        IERC20 token = IERC20(path[path.length - 1]);
+        uint256 before_ = token.balanceOf(to);
+        _run(Job(amountIn, true, path, new IPool[](0), to, BatchPool(address(0)), 0));
+        got = token.balanceOf(to) - before_;
+        if (got < amountOutMin) revert InsufficientOutput(got, amountOutMin);
+    }
+
+    /// @dev Trades in a session of the vault. There is one session at a time, so nobody else's trade begins meanwhile.
+    function _run(Job memory job) private returns (uint256[] memory amounts) {
+        trader = msg.sender;
+        amounts = abi.decode(vault.unlock(abi.encode(job)), (uint256[]));
+        trader = address(0);
+    }
+
+    function _step(Job memory job, uint256 i, uint256 amountIn) private returns (uint256 amountOut) {
+        (address tokenIn, address tokenOut) = (job.path[i], job.path[i + 1]);
+        bool isNamed = job.pools.length != 0;
+        Choice memory choice;
+        if (isNamed) choice = Choice(job.pools[i], 0, _standard(tokenIn, tokenOut, amountIn));
+        else choice = _best(tokenIn, tokenOut, amountIn, trader);
+        vault.approveTransient(address(choice.pool), _id(tokenIn), amountIn);
+        amountOut = choice.pool.swap(tokenIn, amountIn, 0, address(this));
+        // Whatever contract this is, it may take nothing later in the transaction.
+        if (isNamed) vault.approveTransient(address(choice.pool), _id(tokenIn), 0);
+        int256 improvement = choice.standard == 0 ? int256(0) : int256(amountOut) - int256(choice.standard);
+        emit Traded(trader, address(choice.pool), tokenIn, tokenOut, amountIn, amountOut, improvement);
     }
 
     function _tradeForEther(uint256 amountIn, uint256 amountOutMin, address[] calldata path, address to)
@@ -247,7 +343,7 @@ contract Router is IUnlockCallback {
         returns (uint256[] memory amounts)
     {
         if (path[path.length - 1] != address(weth)) revert InvalidPath();
-        IERC20(path[0]).safeTransferFrom(msg.sender, address(this), amountIn);
+        _pull(path[0], amountIn);
         amounts = _trade(amountIn, path, address(this));
         _requireOutput(amounts, amountOutMin);
         uint256 amountOut = amounts[amounts.length - 1];
@@ -255,42 +351,69 @@ contract Router is IUnlockCallback {
         _sendEther(to, amountOut);
     }
 
-    function _sendEther(address to, uint256 amount) private {
-        (bool taken,) = to.call{value: amount}("");
-        if (!taken) revert EtherRefused(to);
-    }
-
-    function _best(address tokenIn, address tokenOut, uint256 amountIn, address trader)
+    function _best(address tokenIn, address tokenOut, uint256 amountIn, address who)
         private
         view
-        returns (IPool pool, uint256 amountOut)
+        returns (Choice memory choice)
     {
-        (pool, amountOut) = _bestOrNone(tokenIn, tokenOut, amountIn, trader);
-        if (address(pool) == address(0)) revert NoPool(tokenIn, tokenOut);
+        choice = _bestOrNone(tokenIn, tokenOut, amountIn, who);
+        if (address(choice.pool) == address(0)) revert NoPool(tokenIn, tokenOut);
     }
 
-    function _bestOrNone(address tokenIn, address tokenOut, uint256 amountIn, address trader)
+    function _bestOrNone(address tokenIn, address tokenOut, uint256 amountIn, address who)
         private
         view
-        returns (IPool pool, uint256 amountOut)
+        returns (Choice memory choice)
     {
-        IPool[KINDS] memory pools = _pools(tokenIn, tokenOut, trader);
+        IPool[KINDS] memory pools = _pools(tokenIn, tokenOut, who);
         for (uint256 i = 0; i < KINDS; i++) {
-            if (address(pools[i]) == address(0)) continue;
-            // A pool that cannot count the amount is none to trade it in.
-            try pools[i].quote(tokenIn, amountIn) returns (uint256 given) {
-                if (given > amountOut) (pool, amountOut) = (pools[i], given);
-            } catch {}
+            uint256 given = _quoteOf(pools[i], tokenIn, amountIn);
+            if (i == V2_PLACE) choice.standard = given;
+            if (given > choice.amountOut) (choice.pool, choice.amountOut) = (pools[i], given);
         }
     }
 
-    function _leastIn(address tokenIn, address tokenOut, uint256 amountOut, address trader)
+    function _quotes(address tokenIn, address tokenOut, uint256 amountIn) private view returns (Quote[] memory quotes) {
+        IPool[KINDS] memory pools = _pools(tokenIn, tokenOut, msg.sender);
+        uint256[4] memory fees = factory.fees();
+        quotes = new Quote[](KINDS + fees.length);
+        uint256 count = 0;
+        for (uint256 i = 0; i < quotes.length; i++) {
+            bool isBatch = i >= KINDS;
+            IPool pool = isBatch ? _batchPool(tokenIn, tokenOut, fees[i - KINDS]) : pools[i];
+            uint256 given = _quoteOf(pool, tokenIn, amountIn);
+            if (given != 0) quotes[count++] = Quote(address(pool), isBatch, given);
+        }
+        // The rest of the list was not needed.
+        assembly ("memory-safe") {
+            mstore(quotes, count)
+        }
+    }
+
+    /// @dev A batch pool answers {IPool.quote} too, and trades otherwise.
+    function _batchPool(address tokenIn, address tokenOut, uint256 fee) private view returns (IPool) {
+        return IPool(address(factory.getBatchPool(tokenIn, tokenOut, fee)));
+    }
+
+    function _standard(address tokenIn, address tokenOut, uint256 amountIn) private view returns (uint256) {
+        return _quoteOf(factory.getPool(tokenIn, tokenOut, V2_FEE), tokenIn, amountIn);
+    }
+
+    /// @dev Zero where there is no pool. A pool that cannot count the amount is none to trade it in.
+    function _quoteOf(IPool pool, address tokenIn, uint256 amountIn) private view returns (uint256 given) {
+        if (address(pool) == address(0)) return 0;
+        try pool.quote(tokenIn, amountIn) returns (uint256 amountOut) {
+            given = amountOut;
+        } catch {}
+    }
+
+    function _leastIn(address tokenIn, address tokenOut, uint256 amountOut, address who)
         private
         view
         returns (uint256 least)
     {
         least = type(uint256).max;
-        IPool[KINDS] memory pools = _pools(tokenIn, tokenOut, trader);
+        IPool[KINDS] memory pools = _pools(tokenIn, tokenOut, who);
         for (uint256 i = 0; i < KINDS; i++) {
             if (address(pools[i]) == address(0)) continue;
             // A pool that has less says so by reverting.
@@ -321,9 +444,5 @@ contract Router is IUnlockCallback {
     function _requireOutput(uint256[] memory amounts, uint256 wanted) private pure {
         uint256 amountOut = amounts[amounts.length - 1];
         if (amountOut < wanted) revert InsufficientOutput(amountOut, wanted);
-    }
-
-    function _id(address token) private pure returns (uint256) {
-        return uint256(uint160(token));
     }
 }

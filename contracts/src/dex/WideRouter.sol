@@ -28,16 +28,16 @@ contract WideRouter is Router {
     }
 
     /// @inheritdoc Router
-    function _pools(address tokenIn, address tokenOut, address trader)
+    function _pools(address tokenIn, address tokenOut, address who)
         internal
         view
         override
         returns (IPool[KINDS] memory pools)
     {
-        pools = super._pools(tokenIn, tokenOut, trader);
+        pools = super._pools(tokenIn, tokenOut, who);
         pools[4] = curves.getStablePool(tokenIn, tokenOut);
         ShardedPool sharded = curves.getShardedPool(tokenIn, tokenOut);
-        if (address(sharded) != address(0)) pools[5] = sharded.shardOf(trader);
+        if (address(sharded) != address(0)) pools[5] = sharded.shardOf(who);
         pools[6] = bins.getPool(tokenIn, tokenOut);
     }
 }

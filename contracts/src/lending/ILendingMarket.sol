@@ -55,6 +55,10 @@ interface ILendingMarket is IERC3156FlashLender {
     error CapExceeded(uint256 cap);
     /// @notice The caller may not act for the account.
     error NotAllowed(address account, address caller);
+    /// @notice It is later than the signature is good for.
+    error SignatureExpired(uint256 deadline);
+    /// @notice Neither a key nor a contract of the account's made this signature for this market.
+    error InvalidSignature(address account);
     error NotGuardian(address caller);
     error NotReserveOwner(address caller);
     /// @notice The guardian has stopped new supply and loans.

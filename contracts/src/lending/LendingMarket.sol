@@ -4,12 +4,15 @@ pragma solidity 0.8.30;
 import {ILendingMarket, IPriceOracle, IRateModel} from "./ILendingMarket.sol";
 import {IERC3156FlashBorrower, IERC3156FlashLender} from "@openzeppelin/interfaces/IERC3156.sol";
 import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
+import {Nonces} from "@openzeppelin/utils/Nonces.sol";
+import {EIP712} from "@openzeppelin/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/utils/math/Math.sol";
 
 /// @notice See {ILendingMarket}.
 /// @dev {cash}, {scaledSupply} and {scaledDebt} are the slots that everyone writes: only added to, and taken from under a
 /// bound. The accrual alone multiplies and divides them.
-contract LendingMarket is ILendingMarket {
+contract LendingMarket is ILendingMarket, EIP712, Nonces {
     using SafeERC20 for IERC20;
 
     /// @notice The terms, which never change.
@@ -46,6 +49,8 @@ contract LendingMarket is ILendingMarket {
     uint256 internal constant MIN_BONUS = 100;
     /// @dev Where lenders have lost all but a millionth, an index counts too coarsely to go on.
     uint256 internal constant MIN_INDEX = RAY / 1e6;
+    bytes32 private constant DELEGATION =
+        keccak256("Delegation(address account,address delegate,bool allowed,uint256 nonce,uint256 deadline)");
     bytes32 private constant BORROWED = keccak256("ERC3156FlashBorrower.onFlashLoan");
     /// @dev Most that may be lent against collateral: with the highest bonus a loan at its limit is still covered.
     uint256 internal constant MAX_LIMIT = BASIS * BASIS / (BASIS + MAX_BONUS);
@@ -94,7 +99,7 @@ contract LendingMarket is ILendingMarket {
         _;
     }
 
-    constructor(Terms memory terms) {
+    constructor(Terms memory terms) EIP712("Braid Lending Market", "1") {
         if (terms.limitBasis == 0 || terms.limitBasis > MAX_LIMIT || terms.reserveBasis > BASIS) revert InvalidTerms();
         if (terms.loanToken == terms.collateralToken) revert InvalidTerms();
         // No product of a cap and an index overflows then.
@@ -231,8 +236,25 @@ contract LendingMarket is ILendingMarket {
 
     /// @notice Lets `delegate` borrow and withdraw for the caller.
     function setDelegate(address delegate, bool allowed) external {
-        isDelegate[msg.sender][delegate] = allowed;
-        emit DelegateSet(msg.sender, delegate, allowed);
+        _setDelegate(msg.sender, delegate, allowed);
+    }
+
+    /// @notice The same for `account`, which has signed it (EIP-712), as a key or as a contract (ERC-1271): so that one transaction
+    /// of somebody else's may put collateral down, be let in, and borrow. Each signature counts once, in the order of {nonces}.
+    /// @param deadline In seconds since 1970.
+    function setDelegateWithSignature(
+        address account,
+        address delegate,
+        bool allowed,
+        uint256 deadline,
+        bytes calldata signature
+    ) external {
+        if (block.timestamp > deadline) revert SignatureExpired(deadline);
+        bytes32 message = keccak256(abi.encode(DELEGATION, account, delegate, allowed, _useNonce(account), deadline));
+        if (!SignatureChecker.isValidSignatureNow(account, _hashTypedDataV4(message), signature)) {
+            revert InvalidSignature(account);
+        }
+        _setDelegate(account, delegate, allowed);
     }
 
     /// @notice Stops new supply and loans, or lets them go on. Leaving is always possible.
@@ -346,6 +368,11 @@ contract LendingMarket is ILendingMarket {
         if (scaledSupply == 0) reserved = interest;
         else supplying += Math.mulDiv(interest - reserved, RAY, scaledSupply);
         forReserve = _scaledDown(reserved, supplying);
+    }
+
+    function _setDelegate(address account, address delegate, bool allowed) private {
+        isDelegate[account][delegate] = allowed;
+        emit DelegateSet(account, delegate, allowed);
     }
 
     function _payOut(uint256 amount) private {

@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {vm} from "../Suite.sol";
 import {Market} from "./Market.sol";
-import {FreeToken} from "./Tokens.sol";
+import {FeeToken, FreeToken} from "./Tokens.sol";
 import {BatchPool} from "src/dex/BatchPool.sol";
 import {BinFactory} from "src/dex/BinFactory.sol";
 import {ConcentratedPool} from "src/dex/ConcentratedPool.sol";
@@ -12,6 +12,7 @@ import {CurveFactory} from "src/dex/CurveFactory.sol";
 import {IPool} from "src/dex/IPool.sol";
 import {PoolFactory} from "src/dex/PoolFactory.sol";
 import {Router} from "src/dex/Router.sol";
+import {RouterBase} from "src/dex/RouterBase.sol";
 import {ShardPool} from "src/dex/ShardPool.sol";
 import {ShardedPool} from "src/dex/ShardedPool.sol";
 import {StablePool} from "src/dex/StablePool.sol";
@@ -137,17 +138,60 @@ contract RouterTest is Market {
         _assertNothingLeft();
     }
 
+    /// @dev One in a hundred is kept of each of the transfers from wallet to router, from router to vault, and from vault to wallet.
+    function test_TokensThatDeliverLessAreTraded() external {
+        vm.stopPrank();
+        FeeToken taxed = new FeeToken();
+        ConstantProductPool pool = factory.createPool(address(taxed), address(weth), 3000);
+        taxed.mint(lp, 1e22);
+        taxed.mint(alice, 1e20);
+        vm.deal(lp, 1e21);
+        vm.startPrank(lp);
+        weth.deposit{value: 1e21}();
+        weth.approve(address(vault), 1e21);
+        taxed.approve(address(vault), 1e22);
+        vault.deposit(address(weth), 1e21, lp);
+        vault.depositMeasured(address(taxed), 1e22, lp);
+        vault.setOperator(address(pool), true);
+        pool.addLiquidity(1e21, 1e21, 0, lp);
+        vm.stopPrank();
+        vm.startPrank(alice);
+        taxed.approve(address(router), type(uint256).max);
+        address[] memory path = _path(address(taxed), address(weth));
+        uint256 expected = pool.quote(address(taxed), 1e18 * 99 / 100 * 99 / 100);
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.InsufficientOutput.selector, expected, expected + 1));
+        router.swapExactTokensForTokensSupportingFeeOnTransferTokens(1e18, expected + 1, path, alice, later);
+        router.swapExactTokensForTokensSupportingFeeOnTransferTokens(1e18, expected, path, alice, later);
+        vm.assertEq(weth.balanceOf(alice), expected, "tokens");
+        router.swapExactTokensForETHSupportingFeeOnTransferTokens(1e18, 1, path, alice, later);
+        assertTrue(alice.balance > 9e17, "ether");
+        uint256 before = taxed.balanceOf(alice);
+        path = _path(address(weth), address(taxed));
+        expected = pool.quote(address(weth), 1e17);
+        expected -= expected / 100;
+        router.swapExactETHForTokensSupportingFeeOnTransferTokens{value: 1e17}(expected, path, alice, later);
+        vm.assertEq(taxed.balanceOf(alice) - before, expected, "what arrived");
+        vm.assertEq(taxed.balanceOf(address(router)) + weth.balanceOf(address(router)), 0, "nothing stays");
+        bytes memory invalid = abi.encodeWithSelector(RouterBase.InvalidPath.selector);
+        vm.expectRevert(invalid);
+        router.swapExactETHForTokensSupportingFeeOnTransferTokens(0, _path(token0, token1), alice, later);
+        vm.expectRevert(invalid);
+        router.swapExactTokensForETHSupportingFeeOnTransferTokens(1, 0, path, alice, later);
+        vm.expectRevert(invalid);
+        router.swapExactTokensForTokensSupportingFeeOnTransferTokens(1, 0, new address[](1), alice, later);
+    }
+
     function test_RevertWhen_TooLittleIsOffered() external {
         vm.deal(alice, 1 ether);
         uint256 needed = router.getAmountsIn(1e17, _path(address(weth), token1))[0];
-        vm.expectRevert(abi.encodeWithSelector(Router.ExcessiveInput.selector, needed, needed - 1));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.ExcessiveInput.selector, needed, needed - 1));
         router.swapETHForExactTokens{value: needed - 1}(1e17, _path(address(weth), token1), alice, later);
         needed = router.getAmountsIn(1e17, _path(token1, address(weth)))[0];
-        vm.expectRevert(abi.encodeWithSelector(Router.ExcessiveInput.selector, needed, needed - 1));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.ExcessiveInput.selector, needed, needed - 1));
         router.swapTokensForExactETH(1e17, needed - 1, _path(token1, address(weth)), alice, later);
-        vm.expectRevert(Router.InvalidPath.selector);
+        vm.expectRevert(RouterBase.InvalidPath.selector);
         router.swapETHForExactTokens{value: 1}(1e10, _path(token1, address(weth)), alice, later);
-        vm.expectRevert(Router.InvalidPath.selector);
+        vm.expectRevert(RouterBase.InvalidPath.selector);
         router.swapTokensForExactETH(1e10, 1e18, _path(token0, token1), alice, later);
     }
 
@@ -199,7 +243,7 @@ contract RouterTest is Market {
 
     function test_RevertWhen_ATradeIsLate() external {
         vm.warp(later + 1);
-        bytes memory expired = abi.encodeWithSelector(Router.Expired.selector, later);
+        bytes memory expired = abi.encodeWithSelector(RouterBase.Expired.selector, later);
         vm.expectRevert(expired);
         router.swapExactTokensForTokens(1, 0, _path(token0, token1), alice, later);
         vm.expectRevert(expired);
@@ -214,37 +258,43 @@ contract RouterTest is Market {
         router.swapTokensForExactETH(1, 0, _path(token0, token1), alice, later);
         vm.expectRevert(expired);
         router.placeOrder(token0, token1, 3000, 1, 0, later);
+        vm.expectRevert(expired);
+        router.swapExactTokensForTokensSupportingFeeOnTransferTokens(1, 0, _path(token0, token1), alice, later);
+        vm.expectRevert(expired);
+        router.swapExactETHForTokensSupportingFeeOnTransferTokens(0, _path(token0, token1), alice, later);
+        vm.expectRevert(expired);
+        router.swapExactTokensForETHSupportingFeeOnTransferTokens(1, 0, _path(token0, token1), alice, later);
     }
 
     function test_RevertWhen_TheTradeIsWorseThanAsked() external {
         uint256 quoted = router.getAmountsOut(1e18, _path(token0, token1))[1];
-        vm.expectRevert(abi.encodeWithSelector(Router.InsufficientOutput.selector, quoted, quoted + 1));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.InsufficientOutput.selector, quoted, quoted + 1));
         router.swapExactTokensForTokens(1e18, quoted + 1, _path(token0, token1), alice, later);
         uint256 needed = router.getAmountsIn(1e18, _path(token0, token1))[0];
-        vm.expectRevert(abi.encodeWithSelector(Router.ExcessiveInput.selector, needed, needed - 1));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.ExcessiveInput.selector, needed, needed - 1));
         router.swapTokensForExactTokens(1e18, needed - 1, _path(token0, token1), alice, later);
     }
 
     function test_RevertWhen_ThePathLeadsNowhere() external {
         address[] memory one = new address[](1);
-        vm.expectRevert(Router.InvalidPath.selector);
+        vm.expectRevert(RouterBase.InvalidPath.selector);
         router.swapExactTokensForTokens(1, 0, one, alice, later);
-        vm.expectRevert(Router.InvalidPath.selector);
+        vm.expectRevert(RouterBase.InvalidPath.selector);
         router.getAmountsIn(1, one);
-        vm.expectRevert(Router.InvalidPath.selector);
+        vm.expectRevert(RouterBase.InvalidPath.selector);
         router.swapExactETHForTokens(0, _path(token0, token1), alice, later);
-        vm.expectRevert(Router.InvalidPath.selector);
+        vm.expectRevert(RouterBase.InvalidPath.selector);
         router.swapExactTokensForETH(1, 0, _path(token0, token1), alice, later);
-        vm.expectRevert(abi.encodeWithSelector(Router.NoPool.selector, token0, weth));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.NoPool.selector, token0, weth));
         router.getAmountsOut(1, _path(token0, address(weth)));
-        vm.expectRevert(abi.encodeWithSelector(Router.NoPool.selector, token0, token1));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.NoPool.selector, token0, token1));
         router.getAmountsIn(1e21, _path(token0, token1));
-        vm.expectRevert(abi.encodeWithSelector(Router.NoPool.selector, token0, token1));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.NoPool.selector, token0, token1));
         router.placeOrder(token0, token1, 500, 1, 0, later);
     }
 
     function test_RevertWhen_OthersCallTheRouterAsVault() external {
-        vm.expectRevert(abi.encodeWithSelector(Router.NotVault.selector, alice));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.NotVault.selector, alice));
         router.onUnlock("");
     }
 
@@ -252,7 +302,7 @@ contract RouterTest is Market {
         vm.deal(alice, 1);
         (bool taken,) = address(router).call{value: 1}("");
         assertFalse(taken, "the router takes none from others");
-        vm.expectRevert(abi.encodeWithSelector(Router.EtherRefused.selector, address(this)));
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.EtherRefused.selector, address(this)));
         router.swapExactTokensForETH(1e18, 0, _path(token1, address(weth)), address(this), later);
     }
 

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Suite, vm} from "../Suite.sol";
 import {FreeToken} from "../dex/Tokens.sol";
+import {Wallet} from "../tokens/Wallet.sol";
 import {Ownable} from "@openzeppelin/access/Ownable.sol";
 import {IERC3156FlashBorrower} from "@openzeppelin/interfaces/IERC3156FlashBorrower.sol";
 import {ILendingMarket} from "src/lending/ILendingMarket.sol";
@@ -257,6 +258,65 @@ contract LendingMarketTest is LendingSuite {
         vm.prank(lender);
         market.borrow(5, borrower, lender);
         vm.assertEq(market.debtOf(borrower), 5, "the borrower owes");
+    }
+
+    /// @dev What a wallet signs, as EIP-712 has it.
+    function _delegation(address who, address delegate, uint256 nonce, uint256 deadline)
+        private
+        view
+        returns (bytes32)
+    {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Braid Lending Market"),
+                keccak256("1"),
+                block.chainid,
+                address(market)
+            )
+        );
+        bytes32 kind =
+            keccak256("Delegation(address account,address delegate,bool allowed,uint256 nonce,uint256 deadline)");
+        bytes32 message = keccak256(abi.encode(kind, who, delegate, true, nonce, deadline));
+        return keccak256(abi.encodePacked("\x19\x01", domain, message));
+    }
+
+    function _signed(uint256 key, bytes32 digest) private pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function test_ADelegateIsLetInBySignature() external {
+        (address carol, uint256 key) = signer("carol");
+        uint256 deadline = block.timestamp + 100;
+        bytes memory signature = _signed(key, _delegation(carol, lender, 0, deadline));
+        vm.prank(borrower);
+        market.supplyCollateral(10e18, carol);
+        market.setDelegateWithSignature(carol, lender, true, deadline, signature);
+        assertTrue(market.isDelegate(carol, lender), "let in");
+        vm.prank(lender);
+        market.borrow(5e18, carol, lender);
+        vm.assertEq(market.debtOf(carol), 5e18, "carol owes");
+        bytes memory invalid = abi.encodeWithSelector(ILendingMarket.InvalidSignature.selector, carol);
+        vm.expectRevert(invalid);
+        market.setDelegateWithSignature(carol, lender, true, deadline, signature);
+        signature = _signed(key, _delegation(carol, lender, 1, deadline));
+        vm.expectRevert(invalid);
+        market.setDelegateWithSignature(carol, lender, false, deadline, signature);
+        vm.expectRevert(invalid);
+        market.setDelegateWithSignature(carol, borrower, true, deadline, signature);
+        vm.warp(deadline + 1);
+        vm.expectRevert(abi.encodeWithSelector(ILendingMarket.SignatureExpired.selector, deadline));
+        market.setDelegateWithSignature(carol, lender, true, deadline, signature);
+    }
+
+    function test_AContractLetsADelegateIn() external {
+        (address carol, uint256 key) = signer("carol");
+        address wallet = address(new Wallet(carol));
+        uint256 deadline = block.timestamp;
+        bytes memory signature = _signed(key, _delegation(wallet, lender, 0, deadline));
+        market.setDelegateWithSignature(wallet, lender, true, deadline, signature);
+        assertTrue(market.isDelegate(wallet, lender), "let in");
     }
 
     function test_TheGuardianStopsWhatComesInOnly() external {

@@ -33,7 +33,7 @@ const text = (name, args) => `${name}(${Object.values(args ?? []).map(String).jo
 function readCall(call, result) {
   const asked = known(() => decodeFunctionData({ abi, data: call.input }));
   const succeeds = result.status === '0x1';
-  const reason = succeeds ? undefined : known(() => decodeErrorResult({ abi, data: result.returnData }));
+  const reason = succeeds ? undefined : known(() => decodeErrorResult({ abi, data: result.error?.data ?? result.returnData }));
   return {
     to: call.to,
     value: BigInt(call.value).toString(),

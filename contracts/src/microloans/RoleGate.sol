@@ -40,8 +40,7 @@ contract RoleGate is AccessManager {
 
     constructor(address administrator) AccessManager(administrator) {}
 
-    /// @notice Stops what is new, or lets it go on. Whoever may stop has no delay; whoever lets go on is an administrator with none, or a
-    /// guardian.
+    /// @notice Stops what is new, or lets it go on. A guardian has no delay: stopping takes nothing from anybody.
     function setPaused(bool stop) external {
         (bool isMember, uint32 delay) = hasRole(GUARDIAN, msg.sender);
         if (!isMember || delay != 0) revert NotGuardian(msg.sender);

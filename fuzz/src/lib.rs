@@ -82,6 +82,25 @@ pub fn request(node: &Node, bytes: &[u8]) {
     }
 }
 
+/// What arrives at either side of the binary ingest. What decodes is encoded again as it was.
+pub fn ingest(bytes: &[u8]) {
+    let mut arrived = bytes::BytesMut::from(bytes);
+    while let Ok(Some(envelope)) = braid_ingest::wire::take_request(&mut arrived) {
+        let mut again = Vec::new();
+        braid_ingest::wire::put_request(&mut again, &envelope).expect("it was a request");
+        assert_eq!(again[4..], envelope[..]);
+    }
+    let mut arrived = bytes::BytesMut::from(bytes);
+    loop {
+        let before = arrived.clone();
+        let Ok(Some(answer)) = braid_ingest::wire::take_answer(&mut arrived) else { break };
+        let mut again = Vec::new();
+        braid_ingest::wire::put_answer(&mut again, &answer);
+        assert_eq!(again[..], before[..again.len()]);
+        assert_eq!(before.len() - again.len(), arrived.len());
+    }
+}
+
 /// A genesis in geth's format: read, understood, and turned into block 0.
 pub fn genesis(bytes: &[u8]) {
     let Ok(genesis) = serde_json::from_slice::<Genesis>(bytes) else { return };

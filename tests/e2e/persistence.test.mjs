@@ -1,7 +1,7 @@
 // A data directory keeps the chain: across stops, across kills, and not for two nodes at a time.
 
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { encodeDeployData, encodeFunctionData } from 'viem';
@@ -125,5 +125,41 @@ test('an exported chain is imported to the same head', options, async () => {
   assert.deepEqual(await second.rpc('eth_getBlockByNumber', 'latest', false), head);
   const read = { to: token, data: encodeFunctionData({ abi: ERC20.abi, functionName: 'balanceOf', args: [BOB] }) };
   assert.equal(BigInt(await second.rpc('eth_call', read, 'latest')), 4n);
+  await second.stop();
+});
+
+test('a snapshot makes a directory that goes on where the chain was', options, async () => {
+  const datadir = temporaryDirectory();
+  const first = await startNode({ args: ['--datadir', datadir] });
+  const token = await populate(first, 4);
+  const before = await observe(first, token);
+  await first.stop();
+  const folder = temporaryDirectory();
+  const [plain, packed, restored] = ['state.snap', 'state.snap.gz', 'chain'].map((name) => join(folder, name));
+  const head = before.blocks.at(-1).hash;
+  for (const file of [plain, packed]) {
+    assert.match(await braid(['snapshot', 'create', file, '--datadir', datadir]), new RegExp(`block ${before.height} ${head}`));
+  }
+  const from = ['--genesis', join(datadir, 'genesis.json')];
+  const restore = (file, directory, ...more) => braid(['snapshot', 'restore', file, '--datadir', directory, ...from, ...more]);
+  await assert.rejects(restore(plain, restored, '--hash', `0x${'11'.repeat(32)}`), /has the state of block/);
+
+  // A byte in the middle of the state: nothing becomes a chain, and the good file does afterwards.
+  const bytes = readFileSync(plain);
+  bytes[bytes.length - 100] ^= 1;
+  const altered = join(folder, 'altered.snap');
+  writeFileSync(altered, bytes);
+  await assert.rejects(restore(altered, restored), /is not a snapshot of that block/);
+  writeFileSync(altered, readFileSync(plain).subarray(0, bytes.length - 50));
+  await assert.rejects(restore(altered, restored), /it ends before its end/);
+
+  assert.match(await restore(packed, restored, '--hash', head), new RegExp(`restored the state of block ${before.height} ${head}`));
+  await assert.rejects(restore(packed, restored), /holds a chain already/);
+  const second = await startNode({ args: ['--datadir', restored] });
+  assert.equal(Number(await second.rpc('eth_blockNumber')), before.height);
+  assert.deepEqual(await second.rpc('eth_getProof', token, ['0x0'], 'latest'), before.proof);
+  const receipt = await send(second, { from: ALICE, ...transfer(token, BOB, 1n) });
+  assert.equal(receipt.status, '0x1');
+  assert.equal((await second.rpc('eth_getBlockByNumber', receipt.blockNumber, false)).parentHash, head);
   await second.stop();
 });

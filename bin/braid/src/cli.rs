@@ -19,6 +19,7 @@ use crate::{
     localnet::LocalnetArgs,
     microloans::MicroloansCommand,
     proof::{ProofCommand, VerifyArgs},
+    snapshot::SnapshotCommand,
     suite::{deploy::DeployArgs, list::ContractsArgs},
     transfer::TransferCommand,
 };
@@ -47,6 +48,9 @@ enum Command {
     /// Look into a data directory
     #[command(subcommand)]
     Db(DbCommand),
+    /// Keep the state of a chain in a file, and make a data directory from it
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// Send transactions to a node and measure how fast they are included
     Load(LoadArgs),
     /// Collect proofs for light clients
@@ -82,6 +86,8 @@ pub(crate) enum Action {
     Keys(KeysCommand),
     /// Look into a data directory.
     Db(DbCommand),
+    /// Write or restore a snapshot.
+    Snapshot(SnapshotCommand),
     /// Load a node.
     Load(LoadArgs),
     /// Collect a proof.
@@ -126,6 +132,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
         Command::Localnet(args) => Ok(Action::Localnet(args)),
         Command::Keys(command) => Ok(Action::Keys(command)),
         Command::Db(command) => Ok(Action::Db(command)),
+        Command::Snapshot(command) => Ok(Action::Snapshot(command)),
         Command::Load(args) => Ok(Action::Load(args)),
         Command::Proof(command) => Ok(Action::Proof(command)),
         Command::VerifyProof(args) => Ok(Action::VerifyProof(args)),

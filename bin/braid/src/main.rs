@@ -7,6 +7,7 @@ mod config;
 mod conformance;
 mod db;
 mod dev;
+mod ingest;
 mod keys;
 mod load;
 mod localnet;
@@ -17,6 +18,7 @@ mod process;
 mod proof;
 mod server;
 mod signals;
+mod snapshot;
 mod suite;
 mod telemetry;
 mod transfer;
@@ -51,6 +53,7 @@ fn run(action: Action) -> eyre::Result<ExitCode> {
         Action::Contracts(args) => suite::list::run(&args)?,
         Action::Microloans(command) => microloans::run(command)?,
         Action::Transfer(command) => return transfer::run(&command),
+        Action::Snapshot(command) => return snapshot::run(&command),
         Action::Conformance(command) => return conformance::run(&command),
     }
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use eyre::{Context, eyre};
 use crate::config::{Limits, Server};
 
 /// How long requests that are being worked on may keep a node from stopping.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// The options that settings ask for.
 pub(crate) fn rpc_options(server: &Server, limits: &Limits, namespaces: BTreeSet<String>) -> RpcOptions {

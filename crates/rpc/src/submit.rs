@@ -106,16 +106,29 @@ impl RpcContext {
         (answers, inserted)
     }
 
-    /// Decodes, recovers and checks raw transactions on all cores, then adds them in order.
+    /// Decodes, recovers and checks raw transactions, as hexadecimal texts, on all cores, then adds them in order.
     pub fn submit_raw(&self, texts: &[&str]) -> Vec<Result<B256, RpcError>> {
+        self.submit_parsed(texts, |text| parse(text))
+    }
+
+    /// Decodes, recovers and checks EIP-2718 envelopes on all cores, then adds them in order.
+    pub fn submit_envelopes<T: AsRef<[u8]> + Sync>(&self, envelopes: &[T]) -> Vec<Result<B256, RpcError>> {
+        self.submit_parsed(envelopes, |envelope| parse_bytes(envelope.as_ref()))
+    }
+
+    fn submit_parsed<T: Sync>(
+        &self,
+        items: &[T],
+        parse: impl Fn(&T) -> Result<Parsed, RpcError> + Sync + Send,
+    ) -> Vec<Result<B256, RpcError>> {
         let (rules, config) = self.admission();
         let prepare = |submission: Result<Submission, RpcError>| self.prepare(submission?, &rules, &config);
-        let submissions = match texts {
-            [text] => vec![prepare(decode(text))],
-            texts => {
-                let parse = |text: &&str| Ok((parse(text)?, None));
-                let share = batch_size(texts.len(), rayon::current_num_threads());
-                recover_shares(texts, share, parse, self.chain.keys()).map(prepare).collect()
+        let submissions = match items {
+            [item] => vec![prepare(parse(item).and_then(recover))],
+            items => {
+                let parse = |item: &T| Ok((parse(item)?, None));
+                let share = batch_size(items.len(), rayon::current_num_threads());
+                recover_shares(items, share, parse, self.chain.keys()).map(prepare).collect()
             }
         };
         self.submit_all(submissions)

@@ -155,3 +155,12 @@ pub const SNAPSHOT_INTERVAL_BLOCKS: u64 = 1_000;
 /// Height of a snapshot from which on an empty node begins with it rather than with the genesis: below it, executing every block
 /// takes about as long, and gives the whole history.
 pub const AUTO_SYNC_BLOCKS: u64 = 10_000;
+
+/// Connections of the binary ingest at a time; each may hold three batches in memory.
+pub const MAX_INGEST_CONNECTIONS: usize = 128;
+
+/// Transactions that the binary ingest submits together; larger batches make signatures no cheaper.
+pub const MAX_INGEST_BATCH: usize = 4_096;
+
+/// Bytes of transactions that a connection of the binary ingest gathers before it is read no further.
+pub const MAX_INGEST_BATCH_SIZE_BYTES: usize = 1024 * 1024;

@@ -1,7 +1,7 @@
 //! Settings that every kind of node has: server, limits, output, and where settings come from.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -35,6 +35,9 @@ pub(crate) struct Server {
         help_heading = "Server"
     )]
     pub(crate) cors: Vec<String>,
+    /// Address to take signed transactions at in binary, beside JSON; without it there is none. Port 0 takes a free one.
+    #[arg(long, env = "BRAID_INGEST", value_name = "IP:PORT", help_heading = "Server")]
+    pub(crate) ingest: Option<SocketAddr>,
 }
 
 /// What clients and the pool may use.

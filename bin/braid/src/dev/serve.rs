@@ -7,7 +7,7 @@ use braid_chain::{Mining, Sequencer, sequencer};
 use braid_rpc::{DevAccounts, HttpRoute, Routes, RpcContext, RpcOptions, ServerHandle, ServerOptions, serve};
 use eyre::{Context, eyre};
 
-use crate::{config::DevSettings, metrics::Metrics, server, signals::Signals};
+use crate::{config::DevSettings, ingest, metrics::Metrics, server, signals::Signals};
 
 /// How often the sequencer is asked whether it failed.
 const FAILURE_POLL: Duration = Duration::from_millis(500);
@@ -58,6 +58,7 @@ async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketA
     let accounts = DevAccounts::new(signers);
     let rpc = server::rpc_options(&settings.server, &settings.limits, RpcOptions::dev_namespaces());
     let context = RpcContext::new(chain, Some(Arc::clone(&sequencer)), rpc, accounts, clock.0);
+    let binary = ingest::serve(settings.server.ingest, &context).await?;
     let handle = serve(context, options).await.map_err(server::explain)?;
     on_started(handle.local_address());
     let outcome = tokio::select! {
@@ -65,6 +66,7 @@ async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketA
         failure = failure(&sequencer) => Err(eyre!("the chain cannot go on: {failure}")),
     };
     signals.exit_on_next();
+    ingest::stop(binary).await;
     stop(handle, sequencer).await?;
     outcome
 }

@@ -19,6 +19,7 @@ mod tests;
 mod workload;
 
 use std::{
+    net::SocketAddr,
     num::NonZeroUsize,
     process::ExitCode,
     sync::Arc,
@@ -46,6 +47,9 @@ pub(crate) struct LoadArgs {
     /// are read from the first
     #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://127.0.0.1:8545")]
     rpc: Vec<String>,
+    /// Send in binary to these addresses, one for each node of --rpc, which serve what braid's --ingest opens
+    #[arg(long, value_name = "IP:PORTS", value_delimiter = ',')]
+    ingest: Vec<SocketAddr>,
     /// What to send: Ether transfers, token transfers among all senders, or token transfers to one recipient
     #[arg(long, value_enum, default_value_t = Workload::Erc20)]
     workload: Workload,
@@ -90,6 +94,8 @@ pub(crate) struct LoadArgs {
 /// # Errors
 /// If the node cannot be reached, is none for development, or stops answering.
 pub(crate) fn run(args: &LoadArgs) -> eyre::Result<ExitCode> {
+    let (nodes, ports) = (args.rpc.len(), args.ingest.len());
+    ensure!(ports == 0 || ports == nodes, "--ingest names {ports} addresses, but --rpc {nodes} nodes");
     ensure!(args.txs.get() <= MAX_TRANSACTIONS, "--txs {} exceeds the limit of {MAX_TRANSACTIONS}", args.txs);
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let report = threads.wrap_err("failed to start threads")?.block_on(measure(args))?;
@@ -107,8 +113,7 @@ async fn measure(args: &LoadArgs) -> eyre::Result<Report> {
     let client = Client::new(first, timeout)?;
     let stage = setup::prepare(&client, args).await?;
     let workload::Load { hashes, batches } = workload::sign(&stage, args);
-    let urls = args.rpc.iter().cycle().take(args.conns.get());
-    let connections = urls.map(|url| Client::new(url, timeout)).collect::<Result<Vec<_>, _>>()?;
+    let connections = send::connect(args, timeout).await?;
     let first_block = client.block_number().await? + 1;
     let cpu_before = args.pid.map(cpu::seconds_used).transpose()?;
 

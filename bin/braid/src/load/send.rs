@@ -11,12 +11,14 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use braid_ingest::wire::Refusal;
 use eyre::Context;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
 use super::{
+    LoadArgs,
     rpc::{Answer, CallError, Client},
     workload::Batch,
 };
@@ -26,6 +28,55 @@ const MAX_REASONS: usize = 20;
 
 /// Characters of a reason that are kept.
 const MAX_REASON_LENGTH: usize = 160;
+
+/// A connection to a node.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Json(Client),
+    Binary(braid_ingest::Client),
+}
+
+/// The connections, to each node in turn.
+///
+/// # Errors
+/// If a node cannot be reached in binary.
+pub(super) async fn connect(args: &LoadArgs, timeout: Duration) -> eyre::Result<Vec<Connection>> {
+    let count = args.conns.get();
+    if args.ingest.is_empty() {
+        let urls = args.rpc.iter().cycle().take(count);
+        return urls.map(|url| Ok(Connection::Json(Client::new(url, timeout)?))).collect();
+    }
+    let mut connections = Vec::with_capacity(count);
+    for &address in args.ingest.iter().cycle().take(count) {
+        let connected = braid_ingest::Client::connect(address).await;
+        connections
+            .push(Connection::Binary(connected.wrap_err_with(|| format!("failed to reach --ingest {address}"))?));
+    }
+    Ok(connections)
+}
+
+impl Connection {
+    /// Sends a batch, and returns what became of it.
+    async fn send(&mut self, batch: &mut Batch) -> eyre::Result<Outcome> {
+        let (body, count) = (std::mem::take(&mut batch.body), batch.transactions.len());
+        match self {
+            Self::Json(client) => {
+                let answer = client.post(body).await?.bytes().await;
+                let answer = answer.wrap_err("failed to read the answer to a batch")?;
+                let answer = serde_json::from_slice(&answer).wrap_err("failed to understand the answer to a batch")?;
+                Ok(Outcome::Json(answer))
+            }
+            Self::Binary(client) => Ok(Outcome::Binary(client.exchange(&body, count).await?)),
+        }
+    }
+}
+
+/// What a node says of a batch.
+#[derive(Debug)]
+enum Outcome {
+    Json(BatchAnswer),
+    Binary(Vec<Result<B256, Refusal>>),
+}
 
 /// The sending as it goes on; the follower reads along.
 #[derive(Debug)]
@@ -44,7 +95,7 @@ pub(super) struct Sent {
     pub(super) rejected: usize,
     /// Reasons for refusals, with how many there were.
     pub(super) reasons: BTreeMap<String, usize>,
-    /// Bytes of request bodies.
+    /// Bytes of requests.
     pub(super) bytes: usize,
     /// From the start to the last answer.
     pub(super) duration: Duration,
@@ -82,13 +133,21 @@ impl Sending {
         self.sent.lock().bytes += batch.body.len();
     }
 
-    fn mark_answered(&self, answer: BatchAnswer, calls: usize) {
+    fn mark_answered(&self, outcome: Outcome, calls: usize) {
         let duration = self.elapsed();
         let mut sent = self.sent.lock();
         sent.duration = sent.duration.max(duration);
-        match answer {
-            BatchAnswer::All { error } => sent.refuse(&error.message, calls),
-            BatchAnswer::Each(answers) => {
+        match outcome {
+            Outcome::Binary(answers) => {
+                for answer in answers {
+                    match answer {
+                        Ok(_) => sent.accepted += 1,
+                        Err(refusal) => sent.refuse(&refusal.reason, 1),
+                    }
+                }
+            }
+            Outcome::Json(BatchAnswer::All { error }) => sent.refuse(&error.message, calls),
+            Outcome::Json(BatchAnswer::Each(answers)) => {
                 let unanswered = calls.saturating_sub(answers.len());
                 if unanswered > 0 {
                     sent.refuse("no answer in the batch", unanswered);
@@ -132,18 +191,18 @@ pub(super) struct Senders(JoinSet<eyre::Result<()>>);
 
 /// Starts sending, at a `rate` of transactions a second if there is one.
 pub(super) fn start(
-    connections: Vec<Client>,
+    connections: Vec<Connection>,
     batches: Vec<Vec<Batch>>,
     sending: &Arc<Sending>,
     rate: Option<NonZeroUsize>,
 ) -> Senders {
     let mut tasks = JoinSet::new();
     let count = connections.len();
-    for (at, (client, batches)) in connections.into_iter().zip(batches).enumerate() {
+    for (at, (connection, batches)) in connections.into_iter().zip(batches).enumerate() {
         let sending = Arc::clone(sending);
         let pace = rate.map(|rate| Pace { rate, connection: at, connections: count });
         tasks.spawn(async move {
-            let outcome = send_all(&client, batches, &sending, pace).await;
+            let outcome = send_all(connection, batches, &sending, pace).await;
             sending.connections_left.fetch_sub(1, Ordering::Release);
             outcome
         });
@@ -196,17 +255,20 @@ impl Pace {
     }
 }
 
-async fn send_all(client: &Client, batches: Vec<Batch>, sending: &Sending, pace: Option<Pace>) -> eyre::Result<()> {
+async fn send_all(
+    mut connection: Connection,
+    batches: Vec<Batch>,
+    sending: &Sending,
+    pace: Option<Pace>,
+) -> eyre::Result<()> {
     let mut before = 0;
     for mut batch in batches {
         let due = pace.map_or_else(|| sending.elapsed(), |pace| pace.due(before, batch.transactions.len()));
         tokio::time::sleep(due.saturating_sub(sending.elapsed())).await;
         before += batch.transactions.len();
         sending.mark_sent(&batch, due);
-        let answer = client.post(std::mem::take(&mut batch.body)).await?;
-        let answer = answer.bytes().await.wrap_err("failed to read the answer to a batch")?;
-        let answer = serde_json::from_slice(&answer).wrap_err("failed to understand the answer to a batch")?;
-        sending.mark_answered(answer, batch.transactions.len());
+        let outcome = connection.send(&mut batch).await?;
+        sending.mark_answered(outcome, batch.transactions.len());
     }
     Ok(())
 }
@@ -234,7 +296,7 @@ mod tests {
             {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"nonce too low: next nonce 12, tx nonce 3"}},
             {"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"nonce too low: next nonce 1, tx nonce 0"}}
         ]"#;
-        sending.mark_answered(serde_json::from_str(answer).unwrap(), 4);
+        sending.mark_answered(Outcome::Json(serde_json::from_str(answer).unwrap()), 4);
         let sent = sending.sent.lock();
         assert_eq!((sent.accepted, sent.rejected), (1, 3));
         assert_eq!(sent.reasons["nonce too low: next nonce #, tx nonce #"], 2);
@@ -245,7 +307,7 @@ mod tests {
     fn one_error_for_the_whole_batch_counts_for_every_call() {
         let sending = sending();
         let answer = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32010,"message":"batch too large"}}"#;
-        sending.mark_answered(serde_json::from_str(answer).unwrap(), 4);
+        sending.mark_answered(Outcome::Json(serde_json::from_str(answer).unwrap()), 4);
         assert_eq!(sending.sent.lock().reasons["batch too large"], 4);
     }
 

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use alloy_consensus::{Transaction as _, TxEnvelope, transaction::SignerRecoverable as _};
 use alloy_eips::eip2718::Decodable2718 as _;
 use alloy_primitives::{Address, Bytes, keccak256};
+use braid_ingest::wire;
+use bytes::BytesMut;
 use serde_json::Value;
 
 use super::{
@@ -18,6 +20,7 @@ fn args(workload: Workload, txs: usize, accounts: usize, conns: usize) -> LoadAr
     let count = |n| NonZeroUsize::new(n).unwrap();
     LoadArgs {
         rpc: vec![String::new()],
+        ingest: Vec::new(),
         workload,
         txs: count(txs),
         accounts: count(accounts),
@@ -42,8 +45,8 @@ fn stage(args: &LoadArgs) -> Stage {
 }
 
 /// The transactions of a request body, in order.
-fn decode(body: &str) -> Vec<TxEnvelope> {
-    let calls: Vec<Value> = serde_json::from_str(body).unwrap();
+fn decode(body: &[u8]) -> Vec<TxEnvelope> {
+    let calls: Vec<Value> = serde_json::from_slice(body).unwrap();
     let raw = |call: &Value| call["params"][0].as_str().unwrap().parse::<Bytes>().unwrap();
     calls.iter().map(|call| TxEnvelope::decode_2718_exact(&raw(call)).unwrap()).collect()
 }
@@ -74,6 +77,21 @@ fn every_sender_has_its_nonces_in_order_on_one_connection() {
     hashes.sort_unstable();
     hashes.dedup();
     assert_eq!(hashes.len(), 103);
+}
+
+#[test]
+fn binary_batches_hold_the_same_transactions() {
+    let json = args(Workload::Erc20, 20, 5, 2);
+    let binary = LoadArgs { ingest: vec![([127, 0, 0, 1], 1).into()], ..args(Workload::Erc20, 20, 5, 2) };
+    let stage = stage(&json);
+    let load = workload::sign(&stage, &binary);
+    for (json, binary) in workload::sign(&stage, &json).batches.iter().flatten().zip(load.batches.iter().flatten()) {
+        let mut arrived = BytesMut::from(&binary.body[..]);
+        let envelopes: Vec<_> = std::iter::from_fn(|| wire::take_request(&mut arrived).unwrap()).collect();
+        let found: Vec<_> = envelopes.iter().map(|bytes| TxEnvelope::decode_2718_exact(bytes).unwrap()).collect();
+        assert_eq!(found, decode(&json.body));
+        assert_eq!(binary.transactions, json.transactions);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use alloy_primitives::{Address, B256, address};
+use braid_ingest::wire;
 use rayon::prelude::*;
 
 use super::{LoadArgs, keys::SignedTransaction, setup::Stage};
@@ -35,11 +36,12 @@ impl fmt::Display for Workload {
     }
 }
 
-/// A JSON-RPC batch, ready to go.
+/// A batch of transactions, ready to go.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) body: String,
-    /// The transactions in it, which are also the ids of the calls.
+    /// A JSON-RPC batch, or requests of the binary ingest.
+    pub(super) body: Vec<u8>,
+    /// The transactions in it, which are also the ids of JSON-RPC calls.
     pub(super) transactions: Vec<usize>,
 }
 
@@ -86,10 +88,20 @@ fn batches(signed: &[SignedTransaction], connection: usize, args: &LoadArgs) -> 
     let mine = |k: &usize| (k % args.accounts.get()) % args.conns.get() == connection;
     let mine: Vec<_> = (0..signed.len()).filter(mine).collect();
     let chunks = mine.chunks(args.batch.get());
+    let body = if args.ingest.is_empty() { json } else { binary };
     chunks.map(|chunk| Batch { body: body(signed, chunk), transactions: chunk.to_vec() }).collect()
 }
 
-fn body(signed: &[SignedTransaction], chunk: &[usize]) -> String {
+fn binary(signed: &[SignedTransaction], chunk: &[usize]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for &k in chunk {
+        // A payment is neither empty nor large.
+        let _ = wire::put_request(&mut body, &signed[k].raw);
+    }
+    body
+}
+
+fn json(signed: &[SignedTransaction], chunk: &[usize]) -> Vec<u8> {
     let mut body = String::from("[");
     for &k in chunk {
         let comma = if body.len() == 1 { "" } else { "," };
@@ -99,5 +111,5 @@ fn body(signed: &[SignedTransaction], chunk: &[usize]) -> String {
             write!(body, r#"{comma}{{"jsonrpc":"2.0","id":{k},"method":"eth_sendRawTransaction","params":["{raw}"]}}"#);
     }
     body.push(']');
-    body
+    body.into_bytes()
 }

@@ -8,7 +8,7 @@ use eyre::{Context, eyre};
 use tokio::sync::oneshot;
 
 use super::{inbox::Inbox, network::Network};
-use crate::{config::node::NodeSettings, metrics::Metrics, server, signals::Signals};
+use crate::{config::node::NodeSettings, ingest, metrics::Metrics, server, signals::Signals};
 
 /// Blocks behind the newest final one that a node may be and still be ready for requests.
 const READY_LAG_BLOCKS: u64 = 64;
@@ -47,9 +47,12 @@ async fn run(settings: &NodeSettings, node: Node, on_started: impl FnOnce(Socket
     let consensus: Arc<dyn Consensus> = Arc::clone(&network) as _;
     let context = RpcContext::in_network(Arc::clone(&chain), consensus, rpc, Arc::new(super::now_ms));
     inbox.open(&context);
-    let started = serve(context, options).await.map_err(server::explain);
-    let handle = match started {
-        Ok(handle) => handle,
+    let started = async {
+        let binary = ingest::serve(settings.server.ingest, &context).await?;
+        Ok((binary, serve(context, options).await.map_err(server::explain)?))
+    };
+    let (binary, handle) = match started.await {
+        Ok(handles) => handles,
         Err(error) => {
             stop_consensus(network, chain).await?;
             return Err(error);
@@ -62,6 +65,7 @@ async fn run(settings: &NodeSettings, node: Node, on_started: impl FnOnce(Socket
         failure = network.failure() => Err(eyre!("consensus cannot go on: {failure}")),
     };
     signals.exit_on_next();
+    ingest::stop(binary).await;
     stop(handle, network, chain).await?;
     outcome
 }

@@ -54,7 +54,10 @@ pub(crate) fn run(args: &ExportArgs) -> eyre::Result<()> {
 
 /// Writes what `write` gives to a file, packed if its name says so. A regular file is replaced when its successor is
 /// complete; a device, a pipe or what a symbolic link leads to is written into, for it must stay what it is.
-fn write_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> eyre::Result<()>) -> eyre::Result<()> {
+///
+/// # Errors
+/// If the file cannot be written, or what `write` says.
+pub(crate) fn write_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> eyre::Result<()>) -> eyre::Result<()> {
     let is_gzip = file.extension().is_some_and(|extension| extension == "gz");
     if file.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
         let target = OpenOptions::new().write(true).create(true).truncate(true).open(file)?;

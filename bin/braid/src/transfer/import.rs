@@ -103,7 +103,10 @@ pub(crate) fn import_file(chain: &Chain, file: &Path) -> eyre::Result<Imported> 
 }
 
 /// Gzip files are recognised by their first bytes, so that the name does not matter.
-fn unpacked(mut source: BufReader<File>) -> std::io::Result<Box<dyn Read>> {
+///
+/// # Errors
+/// If the source cannot be read.
+pub(crate) fn unpacked(mut source: BufReader<File>) -> std::io::Result<Box<dyn Read>> {
     let is_gzip = source.fill_buf()?.starts_with(&GZIP_MAGIC);
     Ok(if is_gzip { Box::new(BufReader::new(MultiGzDecoder::new(source))) } else { Box::new(source) })
 }

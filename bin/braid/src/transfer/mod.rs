@@ -13,7 +13,8 @@ use braid_state::StoreOptions;
 use clap::Subcommand;
 use eyre::WrapErr as _;
 
-pub(crate) use import::import_file;
+pub(crate) use export::write_file;
+pub(crate) use import::{import_file, unpacked};
 
 /// The commands that move chains in and out of a data directory.
 #[derive(Clone, Debug, Subcommand)]

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use alloy_primitives::B256;
+use braid_ingest::wire;
 use proptest::{prelude::*, sample::Index, test_runner::Config};
 use serde_json::{Value, json};
 
@@ -136,6 +138,21 @@ fn loan_calculations() {
         "payments":[{"t":1,"f":"19/30","amount":"200","count":36,"step":1}]}"#;
     let dates = br#"{"dates":[{"date":"1994-01-01","amount":"1000"},{"date":"1995-07-01","amount":"-1200"}]}"#;
     run(&[schedule.to_vec(), flat.to_vec(), rate.to_vec(), dates.to_vec()], 10_000, targets::microloan);
+}
+
+#[test]
+fn ingest() {
+    let mut requests = Vec::new();
+    for envelope in [&[2; 1][..], &[0xf8; 110], &[3; 300]] {
+        wire::put_request(&mut requests, envelope).unwrap();
+    }
+    let mut answers = Vec::new();
+    let refusal = wire::Refusal { code: -32_000, reason: "nonce too low: next nonce 2, tx nonce 1".to_owned() };
+    for answer in [Ok(B256::repeat_byte(7)), Err(refusal)] {
+        wire::put_answer(&mut answers, &answer.into());
+    }
+    wire::put_answer(&mut answers, &wire::Answer::Closing("the server stops".to_owned()));
+    run(&[requests, answers], 10_000, targets::ingest);
 }
 
 #[test]

@@ -120,7 +120,8 @@ fn restore(args: &RestoreArgs) -> eyre::Result<()> {
     while let Some(chunk) = reader.chunk().wrap_err_with(|| format!("failed to read {shown}"))? {
         import.add(&chunk).wrap_err_with(|| format!("{shown} is not a snapshot of that block"))?;
     }
-    let BlockRef { height, hash } = import.finish().wrap_err_with(|| format!("{shown} is not a snapshot of that block"))?;
+    let BlockRef { height, hash } =
+        import.finish().wrap_err_with(|| format!("{shown} is not a snapshot of that block"))?;
     keep_genesis(directory, &genesis)?;
     println!("restored the state of block {height} {hash}");
     if args.hash.is_none() {

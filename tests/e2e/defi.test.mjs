@@ -7,21 +7,16 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import {
-  createPublicClient, createTestClient, createWalletClient, erc20Abi, getAddress, http, maxUint256, parseAbi, parseEther, parseSignature, parseUnits,
-} from 'viem';
-import { mnemonicToAccount } from 'viem/accounts';
+import { createPublicClient, erc20Abi, getAddress, http, maxUint256, parseAbi, parseEther, parseSignature } from 'viem';
 import { foundry } from 'viem/chains';
 
 import { UNISWAP_ROUTER, WETH9 } from './artefacts.mjs';
-import { ALICE, BOB, BRAID, BRAID_ONLY, CAROL, MNEMONIC, OWN_NODE, ROOT, braid, freePort, rpc, startNode, temporaryDirectory, until } from './harness.mjs';
+import { DEADLINE, alice, bob, carol, startMarkets, units } from './defi.mjs';
+import { ALICE, BOB, BRAID, BRAID_ONLY, CAROL, OWN_NODE, ROOT, braid, freePort, rpc, startNode, temporaryDirectory, until } from './harness.mjs';
 
 const ANVIL = join(ROOT, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil');
 const options = { skip: BRAID_ONLY || OWN_NODE };
-const [alice, bob, carol] = [0, 1, 2].map((addressIndex) => mnemonicToAccount(MNEMONIC, { addressIndex }));
-const DEADLINE = 2n ** 40n;
 const FEE = 3000n;
-const units = (amount) => parseUnits(String(amount), 6);
 
 const permitAbi = parseAbi([
   'function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s)',
@@ -48,29 +43,9 @@ const stakingRewardsAbi = parseAbi([
 ]);
 
 describe('on a development chain', options, () => {
-  let node, client, wallet, clock, all;
-  const at = (name) => all.get(name).address;
-  const read = (address, abi, functionName, ...args) => client.readContract({ address, abi, functionName, args });
-  const own = (name, functionName, ...args) => read(at(name), all.get(name).abi, functionName, ...args);
-  const balance = (token, account) => read(at(token), erc20Abi, 'balanceOf', account.address);
-
-  async function write(account, address, abi, functionName, args, value) {
-    // An estimate is made on the newest block, in which somebody may have accrued what the first of the next has to accrue.
-    const hash = await wallet.writeContract({ account, address, abi, functionName, args, value, gas: 1_000_000n });
-    const receipt = await client.waitForTransactionReceipt({ hash });
-    assert.equal(receipt.status, 'success', `${functionName} succeeds`);
-    return receipt;
-  }
-  const approve = (account, token, spender, amount) => write(account, at(token), erc20Abi, 'approve', [spender, amount]);
-
+  let node, client, wallet, clock, all, at, read, own, balance, write, send, refused, approve;
   before(async () => {
-    node = await startNode();
-    const transport = http(node.url);
-    client = createPublicClient({ chain: foundry, transport, pollingInterval: 20, cacheTime: 0 });
-    wallet = createWalletClient({ chain: foundry, transport });
-    clock = createTestClient({ chain: foundry, transport, mode: 'anvil' });
-    const listed = JSON.parse(await braid(['contracts', '--json']));
-    all = new Map(listed.map((contract) => [contract.name, { ...contract, address: getAddress(contract.address) }]));
+    ({ node, client, wallet, clock, all, at, read, own, balance, write, send, refused, approve } = await startMarkets());
   });
   after(() => node?.stop());
 
@@ -148,8 +123,8 @@ describe('on a development chain', options, () => {
     const path = [at('WETH'), at('bUSD'), at('bKES')];
     const amountIn = parseEther('1');
     const [, middle, expected] = await read(router, UNISWAP_ROUTER.abi, 'getAmountsOut', amountIn, path);
-    // 0.3 % of each of two pools, at the prices they were seeded with: 3,000 dollars and 130 shillings.
-    assert.ok(middle > units(2_800) && middle < units(2_991), String(middle));
+    // 0.05 % of the concentrated pool, whose active bin is at 3,001.4 dollars, and 0.3 % of a pool at 130 shillings.
+    assert.ok(middle > units(2_999) && middle < units(3_001), String(middle));
     assert.ok(expected > middle * 120n && expected < middle * 130n, String(expected));
     const before = await balance('bKES', bob);
     await write(bob, router, UNISWAP_ROUTER.abi, 'swapExactETHForTokens', [expected, path, BOB, DEADLINE], amountIn);
@@ -163,6 +138,44 @@ describe('on a development chain', options, () => {
     assert.equal(await balance('bUSD', bob) - dollars, amounts[1]);
     const short = wallet.writeContract({ account: bob, address: router, abi: UNISWAP_ROUTER.abi, functionName: 'swapExactTokensForTokens', args: [units(1), units(1), back, BOB, DEADLINE] });
     await assert.rejects(short, /reverted/);
+  });
+
+  test('a dollar is worth a dollar of another issuer, in the stable pool', async () => {
+    const [router, path] = [at('Router'), [at('bUSD'), at('xUSD')]];
+    await approve(bob, 'bUSD', router, units(1_000));
+    await write(bob, router, UNISWAP_ROUTER.abi, 'swapExactTokensForTokens', [units(1_000), units(999), path, BOB, DEADLINE]);
+    const got = await balance('xUSD', bob);
+    assert.ok(got > units(999) && got < units(1_000), String(got));
+  });
+
+  test('an order waits for its price; whoever executes it gets the tip', async () => {
+    const [vault, id] = [at('Vault'), BigInt(at('bUSD'))];
+    const [amount, tip] = [parseEther('1'), parseEther('0.01')];
+    await write(carol, at('WETH'), WETH9.abi, 'deposit', [], amount + tip);
+    await approve(carol, 'WETH', vault, amount + tip);
+    await send(carol, 'Vault', 'deposit', at('WETH'), amount + tip, CAROL);
+    await write(carol, vault, erc6909Abi, 'approve', [at('Orders'), BigInt(at('WETH')), amount + tip]);
+    const order = await own('Orders', 'idOf', CAROL, 0n);
+    await send(carol, 'Orders', 'place', at('WETH'), at('bUSD'), amount, units(2_950), 1, 0n, DEADLINE, tip);
+    const [due, , least, offered] = await own('Orders', 'next', order);
+    assert.ok(due && least === units(2_950) && offered >= least, String(offered));
+    const before = await read(vault, erc6909Abi, 'balanceOf', CAROL, id);
+    await send(bob, 'Orders', 'execute', order);
+    assert.equal(await read(vault, erc6909Abi, 'balanceOf', CAROL, id) - before, offered);
+    assert.equal(await read(vault, erc6909Abi, 'balanceOf', BOB, BigInt(at('WETH'))), tip);
+    await refused(bob, at('Orders'), all.get('Orders').abi, 'execute', [order], /UnknownOrder/);
+  });
+
+  test('a share of a regulated asset goes to investors alone, and says why not to others', async () => {
+    const stranger = getAddress(`0x${'5'.repeat(40)}`);
+    await write(alice, at('bSHARE'), erc20Abi, 'transfer', [BOB, parseEther('3')]);
+    assert.equal(await balance('bSHARE', bob), parseEther('3'));
+    // 9: the recipient is not in the identity registry.
+    assert.deepEqual(await own('bSHARE', 'checkTransfer', BOB, stranger, 1n), [9, at('IdentityRegistry')]);
+    await refused(bob, at('bSHARE'), all.get('bSHARE').abi, 'transfer', [stranger, 1n], /TransferDenied/);
+    await send(alice, 'IdentityRegistry', 'registerIdentity', stranger, stranger, 404);
+    await write(bob, at('bSHARE'), erc20Abi, 'transfer', [stranger, 1n]);
+    await refused(alice, at('bSHARE'), all.get('bSHARE').abi, 'forcedTransfer', [BOB, ALICE, 1n], /AccessControlUnauthorizedAccount/);
   });
 
   test('an order gets the price of its batch', async () => {

@@ -42,6 +42,10 @@ pub const OZ_GOVERNOR: Artifact = artifact!("OzGovernor");
 pub const OZ_VAULT: Artifact = artifact!("OzVault");
 /// Stakes that accrue in every transaction; constructor(token).
 pub const STAKING_PER_TRANSACTION: Artifact = artifact!("StakingPerTransaction");
+/// Lending that counts in shares of totals; constructor(token).
+pub const LENDING_BY_SHARES: Artifact = artifact!("LendingByShares");
+/// Perpetual futures that compute with the skew in every transaction; constructor(token).
+pub const PERPETUAL_PER_TRANSACTION: Artifact = artifact!("PerpetualPerTransaction");
 /// A pool that collects the orders of a batch.
 pub const BATCH_AUCTION: Artifact = artifact!("BatchAuction");
 /// What a parallel executor likes least.
@@ -157,7 +161,8 @@ mod tests {
     #[test]
     fn what_is_compiled_in_is_code() {
         let all = [OZ_TOKEN, SOLADY_TOKEN, OZ_VOTES, OZ_GOVERNOR, OZ_VAULT, STAKING_PER_TRANSACTION, BATCH_AUCTION];
-        for artifact in all.into_iter().chain([WORST_CASES, MORTAL]) {
+        let others = [LENDING_BY_SHARES, PERPETUAL_PER_TRANSACTION, WORST_CASES, MORTAL];
+        for artifact in all.into_iter().chain(others) {
             assert!(artifact.code().unwrap().len() > 100, "{}", artifact.name);
         }
     }

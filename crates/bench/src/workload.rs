@@ -8,6 +8,7 @@ mod erc20;
 mod eth;
 mod governor;
 mod mix;
+mod public;
 mod suite;
 mod uniswap_v2;
 mod uniswap_v3;
@@ -78,6 +79,7 @@ pub fn all() -> impl Iterator<Item = &'static Workload> {
         governor::WORKLOADS,
         auction::WORKLOADS,
         suite::WORKLOADS,
+        public::WORKLOADS,
         worst::WORKLOADS,
         mix::WORKLOADS,
     ];

@@ -94,6 +94,8 @@ pub enum SetUpError {
 pub struct World {
     state: MemoryState,
     height: Height,
+    /// Seconds in which no block was made.
+    idle_s: u64,
     nonces: AddressMap<u64>,
     pending: Vec<RecoveredTx>,
 }
@@ -145,14 +147,14 @@ impl World {
             let info = AccountInfo::default().with_nonce(1).with_code(Bytecode::new_legacy(code.clone()));
             state.insert(address, info, []);
         }
-        let mut world = Self { state, height: 1, nonces: AddressMap::default(), pending: Vec::new() };
+        let mut world = Self { state, height: 1, idle_s: 0, nonces: AddressMap::default(), pending: Vec::new() };
         world.fund(beneficiary());
         world
     }
 
     /// The block that comes next.
     pub fn context(&self) -> BlockContext {
-        let timestamp = GENESIS_TIME + self.height * BLOCK_TIME_S;
+        let timestamp = GENESIS_TIME + self.height * BLOCK_TIME_S + self.idle_s;
         BlockContext {
             chain_id: CHAIN_ID,
             fork: FORK,
@@ -201,6 +203,11 @@ impl World {
     fn fund(&mut self, address: Address) {
         self.state.insert(address, AccountInfo::from_balance(U256::from(1_u128 << 100)), []);
         self.nonces.insert(address, 0);
+    }
+
+    /// Lets so many seconds pass without a block.
+    pub const fn wait(&mut self, seconds: u64) {
+        self.idle_s += seconds;
     }
 
     /// The user's next transaction.
@@ -320,6 +327,15 @@ mod tests {
         let next = world.transaction(one, Action::transfer(other, U256::from(5)));
         world.check(std::slice::from_ref(&next), true).unwrap();
         assert!(matches!(world.check(&[next], false), Err(SetUpError::Status { index: 0, .. })));
+    }
+
+    #[test]
+    fn time_passes_without_blocks_when_asked() {
+        let mut world = World::new();
+        let before = world.context();
+        world.wait(86_400);
+        assert_eq!(world.context().timestamp, before.timestamp + 86_400);
+        assert_eq!(world.context().height, before.height);
     }
 
     #[test]

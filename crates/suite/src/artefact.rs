@@ -47,20 +47,43 @@ macro_rules! artefacts {
 }
 
 artefacts! {
+    AVERAGE_PRICE = "AveragePrice";
     BATCH_POOL = "BatchPool";
+    BIN_FACTORY = "BinFactory";
+    BOOSTED_STAKING = "BoostedStaking";
+    CHECKED_PRICE = "CheckedPrice";
+    COMPOUNDING_VAULT = "CompoundingVault";
+    CONCENTRATED_POOL = "ConcentratedPool";
     CONSTANT_PRODUCT_POOL = "ConstantProductPool";
     COUNTRY_LIMITS = "CountryLimits";
+    CURATED_VAULT = "CuratedVault";
+    CURVE_FACTORY = "CurveFactory";
+    DAO_GOVERNOR = "DaoGovernor";
+    DAO_TIMELOCK = "DaoTimelock";
+    EUROPEAN_OPTIONS = "EuropeanOptions";
+    HOOK_FACTORY = "HookFactory";
     IDENTITY_REGISTRY = "IdentityRegistry";
     KINKED_RATE = "KinkedRate";
     LENDING_MARKET = "LendingMarket";
+    ORDERS = "Orders";
+    PERPETUAL_EXCHANGE = "PerpetualExchange";
     POLICY_REGISTRY = "PolicyRegistry";
     POOL_FACTORY = "PoolFactory";
     PRICE_FEED = "PriceFeed";
     REGULATED_TOKEN = "RegulatedToken";
     ROUTER = "Router";
+    SHARD_POOL = "ShardPool";
+    SHARDED_POOL = "ShardedPool";
+    STABLE_POOL = "StablePool";
     STABLECOIN = "Stablecoin";
     STAKING_POOL = "StakingPool";
+    TREASURY = "Treasury";
     VAULT = "Vault";
+    VESTING = "Vesting";
+    VOTING_STAKE = "VotingStake";
+    WEIGHTED_FACTORY = "WeightedFactory";
+    WEIGHTED_POOL = "WeightedPool";
+    WIDE_ROUTER = "WideRouter";
     WRAPPED_ETHER = "WrappedEther";
 }
 

@@ -1,11 +1,12 @@
-//! The vault, the router and its pools: ether and every other currency against dollars, in a pool that trades at once and in one
-//! that trades in batches.
+//! The vault, the router, orders that wait, and pools: ether and every other currency against dollars, in a pool that trades at once and
+//! in one that trades in batches. Pools of other kinds are in [`curves`].
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::{SolValue, sol};
 
 use crate::{
-    artefact::{Artefact, ArtefactError, BATCH_POOL, CONSTANT_PRODUCT_POOL, POOL_FACTORY, ROUTER, VAULT},
+    artefact::{Artefact, ArtefactError, BATCH_POOL, CONSTANT_PRODUCT_POOL, ORDERS, POOL_FACTORY, VAULT, WIDE_ROUTER},
+    curves,
     plan::{Condition, Step, Suite},
     tokens::{CURRENCIES, Sum, Tokens, USD_PER_ETHER},
 };
@@ -37,7 +38,7 @@ const FEE: U256 = U256::from_limbs([3_000, 0, 0, 0]);
 const BATCH_INTERVAL: U256 = U256::ONE;
 
 /// Dollars in each seeded pool, and the same worth of the other token.
-const DEPTH_USD: u64 = 150_000;
+pub(crate) const DEPTH_USD: u64 = 150_000;
 
 /// Where pools come from and what they hold.
 #[derive(Clone, Copy, Debug)]
@@ -46,24 +47,30 @@ struct Exchange {
     factory: Address,
 }
 
-pub(crate) fn add(suite: &mut Suite, tokens: &Tokens) -> Result<(), ArtefactError> {
+/// Adds the contracts; returns the pool in which ether trades at once.
+pub(crate) fn add(suite: &mut Suite, tokens: &Tokens) -> Result<Address, ArtefactError> {
     let vault = suite.contract("Vault", "tokens of all pools and traders, in internal balances", VAULT, &[])?;
     let factory = suite.contract("PoolFactory", "makes pools and finds them", POOL_FACTORY, &vault.abi_encode())?;
-    let about = "trades by the best pool, as Uniswap v2's router, and places orders";
-    suite.contract("Router", about, ROUTER, &(factory, tokens.weth).abi_encode_params())?;
+    let others = curves::factories(suite, vault)?;
+    let arguments = (factory, others.curves, others.bins, tokens.weth).abi_encode_params();
+    let about = "trades by the best pool of any kind, as Uniswap v2's router, and places orders";
+    let router = suite.contract("Router", about, WIDE_ROUTER, &arguments)?;
+    suite.contract("Orders", "orders that wait for a price, or go in slices", ORDERS, &router.abi_encode())?;
     let usd = Sum::money(tokens.money[0], DEPTH_USD);
     let mut markets = vec![("WETH".to_owned(), Sum::ether(tokens.weth, DEPTH_USD / USD_PER_ETHER))];
     for (currency, &token) in CURRENCIES.iter().zip(&tokens.money).skip(1) {
         markets.push((format!("b{}", currency.code), Sum::money(token, DEPTH_USD * currency.per_usd)));
     }
+    let mut pools = Vec::new();
     for (symbol, side) in markets {
-        market(suite, Exchange { vault, factory }, &symbol, [side, usd])?;
+        pools.push(market(suite, Exchange { vault, factory }, &symbol, [side, usd])?);
     }
-    Ok(())
+    curves::pools(suite, tokens, others)?;
+    Ok(pools.first().copied().unwrap_or_default())
 }
 
-/// The two pools of a pair.
-fn market(suite: &mut Suite, exchange: Exchange, symbol: &str, mut sides: [Sum; 2]) -> Result<(), ArtefactError> {
+/// The two pools of a pair; returns the one that trades at once.
+fn market(suite: &mut Suite, exchange: Exchange, symbol: &str, mut sides: [Sum; 2]) -> Result<Address, ArtefactError> {
     sides.sort_by_key(|side| side.token);
     let Exchange { vault, factory } = exchange;
     let [one, other] = sides.map(|side| side.token);
@@ -87,17 +94,17 @@ fn market(suite: &mut Suite, exchange: Exchange, symbol: &str, mut sides: [Sum; 
         let liquidity = liquidity(suite.owner, vault, pool, sides);
         suite.steps.push(Step { about: format!("liquidity of the {kind} of {symbol} and bUSD"), ..liquidity });
     }
-    Ok(())
+    Ok(pool)
 }
 
 /// Where the factory puts a pool.
-fn made_by(factory: Address, artefact: Artefact, arguments: &[u8]) -> Result<Address, ArtefactError> {
+pub(crate) fn made_by(factory: Address, artefact: Artefact, arguments: &[u8]) -> Result<Address, ArtefactError> {
     let init_code = [&artefact.code()?[..], arguments].concat();
     Ok(factory.create2(B256::ZERO, keccak256(init_code)))
 }
 
 /// The pool has both sides, and the owner the shares.
-fn liquidity(owner: Address, vault: Address, pool: Address, sides: [Sum; 2]) -> Step {
+pub(crate) fn liquidity(owner: Address, vault: Address, pool: Address, sides: [Sum; 2]) -> Step {
     let mut steps = Vec::new();
     for side in sides {
         steps.push(deposited(owner, vault, side));
@@ -111,7 +118,7 @@ fn liquidity(owner: Address, vault: Address, pool: Address, sides: [Sum; 2]) -> 
 }
 
 /// The owner has a sum in the vault.
-fn deposited(owner: Address, vault: Address, sum: Sum) -> Step {
+pub(crate) fn deposited(owner: Address, vault: Address, sum: Sum) -> Step {
     let Sum { token, amount, .. } = sum;
     let done = Condition::at_least(vault, &vault::balanceOfCall { owner, id: id(token) }, amount);
     let deposit = Step::call("deposit", vault, &vault::depositCall { token, amount, to: owner }, done.clone());
@@ -119,7 +126,7 @@ fn deposited(owner: Address, vault: Address, sum: Sum) -> Step {
 }
 
 /// The pool may take it there.
-fn lent(owner: Address, vault: Address, pool: Address, sum: Sum) -> Step {
+pub(crate) fn lent(owner: Address, vault: Address, pool: Address, sum: Sum) -> Step {
     let (id, amount) = (id(sum.token), sum.amount);
     let done = Condition::at_least(vault, &vault::allowanceCall { owner, spender: pool, id }, amount);
     Step::call("approval of the pool", vault, &vault::approveCall { spender: pool, id, amount }, done)

@@ -7,16 +7,24 @@
 //! Every contract is deployed through the deterministic deployment proxy ([`proxy`]), so its address follows from its code and its
 //! constructor's arguments. The arguments name the suite's owner: the suite of one owner has the same addresses on every chain.
 //!
-//! Reading order: [`artefact`] (code), [`plan`] (the types), then a part after the other: `tokens`, `exchange`, `lending`, `staking`. A contract is added
-//! to its part by one call of [`Suite::contract`], and to the list in [`artefact`].
+//! Reading order: [`artefact`] (code), [`plan`] (the types), then a part after the other: `tokens`, `governance`, `compliance`, `exchange` and `curves`,
+//! `lending`, `oracles`, `staking`, `derivatives`. A contract is added to its part by one call of [`Suite::contract`], and to the list in [`artefact`].
+//!
+//! What is everybody's (the reserve of loans, what markets there are, how long rewards run) is ruled by the governor's timelock. The owner keeps
+//! what somebody has to do day by day: mint, report prices, fund rewards, know investors, and stop what goes wrong.
 
 pub mod artefact;
+mod compliance;
+mod curves;
+mod derivatives;
 mod exchange;
+mod governance;
 mod lending;
+mod oracles;
 pub mod plan;
 pub mod proxy;
 mod staking;
 mod tokens;
 
 pub use artefact::{Artefact, ArtefactError};
-pub use plan::{Act, Condition, Contract, Purpose, Step, Suite, Transaction};
+pub use plan::{Act, Condition, Contract, Expected, Purpose, Step, Suite, Transaction};

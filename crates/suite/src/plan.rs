@@ -5,7 +5,7 @@ use alloy_sol_types::SolCall;
 
 use crate::{
     artefact::{Artefact, ArtefactError},
-    exchange, lending, proxy, staking, tokens,
+    compliance, derivatives, exchange, governance, lending, oracles, proxy, staking, tokens,
 };
 
 /// The contracts of one owner, and how they are put on a chain.
@@ -19,6 +19,8 @@ pub struct Suite {
     pub steps: Vec<Step>,
     /// Money of the suite: tokens that the owner can mint.
     pub currencies: Vec<Address>,
+    /// Where the holders of regulated assets are registered, by the owner.
+    pub identities: Address,
 }
 
 /// A contract of the suite.
@@ -47,15 +49,28 @@ pub struct Transaction {
     pub input: Bytes,
 }
 
-/// A question to a contract, and the least that the answer's first word has to be.
+/// A question to a contract, and what a word of the answer has to be.
 #[derive(Clone, Debug)]
 pub struct Condition {
     /// Who is asked.
     pub to: Address,
     /// The question.
     pub input: Bytes,
-    /// The least answer.
-    pub least: U256,
+    /// Which word of the answer is meant; the first is 0.
+    pub word: usize,
+    /// What it has to be.
+    pub expected: Expected,
+}
+
+/// What a word has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// So much or more.
+    AtLeast(U256),
+    /// Anything else.
+    OtherThan(U256),
+    /// Zero, or no.
+    Zero,
 }
 
 /// Something to do, unless it is done.
@@ -95,11 +110,16 @@ impl Suite {
     /// # Errors
     /// If an artefact is malformed.
     pub fn new(owner: Address) -> Result<Self, ArtefactError> {
-        let mut suite = Self { owner, contracts: Vec::new(), steps: Vec::new(), currencies: Vec::new() };
+        let (contracts, steps, currencies) = (Vec::new(), Vec::new(), Vec::new());
+        let mut suite = Self { owner, contracts, steps, currencies, identities: Address::ZERO };
         let tokens = tokens::add(&mut suite)?;
-        exchange::add(&mut suite, &tokens)?;
-        lending::add(&mut suite, &tokens)?;
-        staking::add(&mut suite, &tokens)?;
+        let timelock = governance::add(&mut suite, &tokens)?;
+        compliance::add(&mut suite, &tokens, timelock)?;
+        let ether_pool = exchange::add(&mut suite, &tokens)?;
+        let ether_price = lending::add(&mut suite, &tokens, timelock)?;
+        oracles::add(&mut suite, &tokens, ether_pool, ether_price)?;
+        staking::add(&mut suite, &tokens, timelock)?;
+        derivatives::add(&mut suite, &tokens, ether_price, timelock)?;
         Ok(suite)
     }
 
@@ -118,6 +138,29 @@ impl Suite {
         let address = proxy::address_of(&init_code);
         let (name, about) = (name.into(), about.into());
         self.contracts.push(Contract { name, about, artefact, address, init_code: Some(init_code) });
+        Ok(address)
+    }
+
+    /// Adds a contract whose constructor asks what steps have made, with ABI-encoded arguments; `done` holds once it is there.
+    ///
+    /// # Errors
+    /// If the artefact is malformed.
+    pub(crate) fn contract_afterwards(
+        &mut self,
+        name: &str,
+        about: &str,
+        artefact: Artefact,
+        arguments: &[u8],
+        done: impl FnOnce(Address) -> Condition,
+    ) -> Result<Address, ArtefactError> {
+        let address = self.contract(name, about, artefact, arguments)?;
+        if let Some(contract) = self.contracts.last_mut()
+            && let Some(transaction) = contract.deployment()
+        {
+            contract.init_code = None;
+            let (about, purpose, act) = (name.to_owned(), Purpose::Wiring, Act::Send(transaction));
+            self.steps.push(Step { about, purpose, done: done(address), act });
+        }
         Ok(address)
     }
 
@@ -152,10 +195,16 @@ impl Suite {
         transactions
     }
 
-    /// Adds a step that gives every one of `accounts` some of every currency.
+    /// Adds a step that registers every one of `accounts` as an investor, and gives it some of every currency.
     pub fn hand_out(&mut self, accounts: &[Address]) {
-        let money = |&account: &Address| tokens::hand_out(&self.currencies, account);
-        let steps: Vec<_> = accounts.iter().flat_map(money).collect();
+        let mut steps = Vec::new();
+        for &account in accounts {
+            // The owner is one from the beginning.
+            if account != self.owner {
+                steps.push(compliance::registered(self.identities, account));
+            }
+            steps.extend(tokens::hand_out(&self.currencies, account));
+        }
         if let Some(last) = steps.last() {
             let done = last.done.clone();
             self.steps.push(Step::all("money for the accounts", done, steps));
@@ -229,9 +278,13 @@ impl Step {
 }
 
 impl Condition {
+    fn new(to: Address, call: &impl SolCall, expected: Expected) -> Self {
+        Self { to, input: call.abi_encode().into(), word: 0, expected }
+    }
+
     /// `to` answers `call` with `least` or more.
     pub(crate) fn at_least(to: Address, call: &impl SolCall, least: U256) -> Self {
-        Self { to, input: call.abi_encode().into(), least }
+        Self::new(to, call, Expected::AtLeast(least))
     }
 
     /// `to` answers `call` with anything but zero, or with yes.
@@ -239,8 +292,30 @@ impl Condition {
         Self::at_least(to, call, U256::ONE)
     }
 
-    /// Whether this answer is enough. None at all is not: there is no contract.
+    /// `to` answers `call` with zero, or with no.
+    pub(crate) fn zero(to: Address, call: &impl SolCall) -> Self {
+        Self::new(to, call, Expected::Zero)
+    }
+
+    /// `to` answers `call` with another address than this.
+    pub(crate) fn not_address(to: Address, call: &impl SolCall, address: Address) -> Self {
+        Self::new(to, call, Expected::OtherThan(address.into_word().into()))
+    }
+
+    /// The same of another word of the answer.
+    pub(crate) fn of_word(self, word: usize) -> Self {
+        Self { word, ..self }
+    }
+
+    /// Whether the answer is as expected. None at all is not: there is no contract.
     pub fn holds(&self, answer: &[u8]) -> bool {
-        answer.get(..32).is_some_and(|word| U256::from_be_slice(word) >= self.least)
+        let Some(word) = answer.chunks_exact(32).nth(self.word).map(U256::from_be_slice) else {
+            return false;
+        };
+        match self.expected {
+            Expected::AtLeast(least) => word >= least,
+            Expected::OtherThan(other) => word != other,
+            Expected::Zero => word.is_zero(),
+        }
     }
 }

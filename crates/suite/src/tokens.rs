@@ -19,7 +19,7 @@ sol! {
 }
 
 /// The policy that admits everybody.
-const ADMITS_ALL: u64 = 1;
+pub(crate) const ADMITS_ALL: u64 = 1;
 
 /// What a currency's supply may be, in its millionths: a million million units.
 const SUPPLY_CAP: U256 = uint!(1_000_000_000_000_000_000_U256);
@@ -56,30 +56,41 @@ pub(crate) const CURRENCIES: [Currency; 5] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Tokens {
     pub(crate) money: [Address; CURRENCIES.len()],
+    /// A dollar of another issuer, for a pool of two that should be worth the same.
+    pub(crate) other_usd: Address,
     pub(crate) weth: Address,
+    /// The registry of policies that they ask.
+    pub(crate) registry: Address,
 }
 
 pub(crate) fn add(suite: &mut Suite) -> Result<Tokens, ArtefactError> {
-    let owner = suite.owner;
     let registry = suite.contract("PolicyRegistry", "lists of accounts that tokens ask", POLICY_REGISTRY, &[])?;
     let weth = suite.contract("WETH", "ether as a token", WRAPPED_ETHER, &[])?;
     let mut money = [Address::ZERO; CURRENCIES.len()];
     for (Currency { code, name, .. }, address) in CURRENCIES.into_iter().zip(&mut money) {
-        let arguments = (format!("Braid {name}"), format!("b{code}"), code, registry, ADMITS_ALL, owner, SUPPLY_CAP)
-            .abi_encode_params();
-        *address = suite.contract(format!("b{code}"), format!("stablecoin, {name}"), STABLECOIN, &arguments)?;
-        suite.steps.push(minter(*address, owner, code));
+        *address = stablecoin(suite, registry, &format!("Braid {name}"), &format!("b{code}"), code)?;
     }
+    let other_usd = stablecoin(suite, registry, "Other US Dollar", "xUSD", "USD")?;
     suite.currencies = money.to_vec();
-    Ok(Tokens { money, weth })
+    Ok(Tokens { money, other_usd, weth, registry })
 }
 
-/// The owner mints.
-fn minter(token: Address, owner: Address, code: &str) -> Step {
+/// Money that the owner mints.
+fn stablecoin(
+    suite: &mut Suite,
+    registry: Address,
+    name: &str,
+    symbol: &str,
+    code: &str,
+) -> Result<Address, ArtefactError> {
+    let owner = suite.owner;
+    let arguments = (name, symbol, code, registry, ADMITS_ALL, owner, SUPPLY_CAP).abi_encode_params();
+    let token = suite.contract(symbol, format!("stablecoin, {name}"), STABLECOIN, &arguments)?;
     let role: B256 = keccak256("MINTER_ROLE");
     let done = Condition::not_zero(token, &hasRoleCall { role, account: owner });
     let call = configureMinterCall { minter: owner, allowance: OWNERS_ALLOWANCE };
-    Step::call(format!("minter of b{code}"), token, &call, done).wiring()
+    suite.steps.push(Step::call(format!("minter of {symbol}"), token, &call, done).wiring());
+    Ok(token)
 }
 
 /// So many units of a currency, in millionths.
@@ -104,6 +115,11 @@ impl Sum {
     /// So many ether, wrapped.
     pub(crate) fn ether(weth: Address, number: u64) -> Self {
         Self { token: weth, amount: U256::from(number) * uint!(1_000_000_000_000_000_000_U256), is_ether: true }
+    }
+
+    /// So many times as much.
+    pub(crate) fn times(self, number: u64) -> Self {
+        Self { amount: self.amount * U256::from(number), ..self }
     }
 
     /// `owner` has it.

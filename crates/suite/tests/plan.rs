@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, U256, address, b256, keccak256};
 
-use braid_suite::{Act, Condition, Purpose, Step, Suite, Transaction, artefact, proxy};
+use braid_suite::{Act, Condition, Expected, Purpose, Step, Suite, Transaction, artefact, proxy};
 
 /// The first account of every development node.
 const OWNER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -54,8 +54,12 @@ fn the_proxy_is_the_one_that_every_chain_has() {
     assert_eq!(U256::from(proxy::GAS_PRICE) * U256::from(100_000), proxy::COST);
 }
 
+fn condition(word: usize, expected: Expected) -> Condition {
+    Condition { to: Address::ZERO, input: Default::default(), word, expected }
+}
+
 fn step(act: Act) -> Step {
-    let done = Condition { to: Address::ZERO, input: Default::default(), least: U256::ONE };
+    let done = condition(0, Expected::AtLeast(U256::ONE));
     Step { about: String::new(), purpose: Purpose::Seed, done, act }
 }
 
@@ -85,8 +89,22 @@ fn what_is_done_is_left_out_with_everything_within() {
 
 #[test]
 fn a_condition_needs_an_answer() {
-    let condition = Condition { to: Address::ZERO, input: Default::default(), least: U256::from(5) };
     let word = |number: u64| U256::from(number).to_be_bytes::<32>();
-    assert!(condition.holds(&word(5)) && condition.holds(&word(6)));
-    assert!(!condition.holds(&word(4)) && !condition.holds(&[]) && !condition.holds(&[0xff; 31]));
+    let least = condition(0, Expected::AtLeast(U256::from(5)));
+    assert!(least.holds(&word(5)) && least.holds(&word(6)) && !least.holds(&word(4)));
+    let other = condition(0, Expected::OtherThan(U256::from(5)));
+    assert!(other.holds(&word(4)) && !other.holds(&word(5)));
+    let zero = condition(0, Expected::Zero);
+    assert!(zero.holds(&word(0)) && !zero.holds(&word(1)));
+    for condition in [least, other, zero] {
+        assert!(!condition.holds(&[]) && !condition.holds(&[0; 31]), "{condition:?}");
+    }
+}
+
+#[test]
+fn a_condition_may_be_about_a_later_word() {
+    let second = condition(1, Expected::AtLeast(U256::from(5)));
+    let answer = |words: [u64; 2]| words.map(|word| U256::from(word).to_be_bytes::<32>()).concat();
+    assert!(second.holds(&answer([0, 5])) && !second.holds(&answer([5, 0])));
+    assert!(!second.holds(&U256::from(5).to_be_bytes::<32>()), "there is no second word");
 }

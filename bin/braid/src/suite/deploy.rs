@@ -42,7 +42,7 @@ pub(crate) struct DeployArgs {
     /// Refuse any chain but this
     #[arg(long, value_name = "ID")]
     chain_id: Option<u64>,
-    /// Mint money of the suite to the owner and fill its markets too, with 100 ether; for chains on which that is worth nothing
+    /// Mint money of the suite to the owner and fill its markets too, with 170 ether; for chains on which that is worth nothing
     #[arg(long)]
     seed: bool,
     /// Give up after so many seconds; the same command goes on from there
@@ -214,7 +214,7 @@ async fn outstanding<'a>(
         let is_done = answers.first() == Some(&true);
         let mut answers = answers.into_iter().map(|holds| holds && (may_be_half_done || is_done));
         let left = step.outstanding(&mut || answers.next().unwrap_or_default());
-        may_be_half_done &= is_done || matches!(step.act, Act::Send(_));
+        may_be_half_done &= left.is_empty() || matches!(step.act, Act::Send(_));
         taken.push(Taken { about: step.about.clone(), transactions: left.len() });
         transactions.extend(left.iter().map(|(inner, transaction)| (name(step, inner), *transaction)));
     }

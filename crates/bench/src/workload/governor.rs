@@ -49,14 +49,19 @@ fn votes(world: &mut World, transactions: usize) -> Result<Vec<RecoveredTx>, Set
     }
     world.seal()?;
     let proposal = propose(world, first, governor)?;
-    world.call(first, governor, &castVoteCall { proposal, support: FOR })?;
+    world.call(first, governor, &in_favour(proposal))?;
     world.seal()?;
-    let vote = castVoteCall { proposal, support: FOR };
+    let vote = in_favour(proposal);
     Ok(voters.into_iter().map(|voter| world.transaction(voter, Action::call(governor, &vote, GAS_LIMIT))).collect())
 }
 
-/// Proposes something; returns the proposal's number once votes are open.
-fn propose(world: &mut World, proposer: Address, governor: Address) -> Result<U256, SetUpError> {
+/// A vote in favour of a proposal.
+pub(super) const fn in_favour(proposal: U256) -> castVoteCall {
+    castVoteCall { proposal, support: FOR }
+}
+
+/// Proposes something; returns the proposal's number. Votes are open then, if the delay is a block.
+pub(super) fn propose(world: &mut World, proposer: Address, governor: Address) -> Result<U256, SetUpError> {
     let (targets, values, calldatas) = (vec![governor], vec![U256::ZERO], vec![Bytes::new()]);
     let description = "something".to_owned();
     let hash = keccak256(&description);

@@ -1,18 +1,15 @@
-//! Many users at one market of the suite, and the public designs that it replaces.
+//! Many users at one market of the suite. `public` has the designs that it replaces.
 //!
 //! The suite is put into the world by its own plan. Every user has a transaction; the market has been used before, and the first
 //! transaction of the block does what the first of a block does.
 
-use alloy_primitives::{Address, U256};
-use alloy_sol_types::{SolCall, SolValue, sol};
+use alloy_primitives::{Address, I256, U256};
+use alloy_sol_types::{SolCall, sol};
 use braid_suite::{Suite, Transaction, proxy};
 use braid_types::RecoveredTx;
 
-use super::{Workload, users};
-use crate::{
-    artifacts::{OZ_TOKEN, OZ_VAULT, STAKING_PER_TRANSACTION},
-    world::{Action, SetUpError, World},
-};
+use super::{Workload, governor, users};
+use crate::world::{Action, SetUpError, World};
 
 sol! {
     function approve(address spender, uint256 amount) returns (bool);
@@ -23,6 +20,7 @@ sol! {
     function supply(uint256 amount, address onBehalf);
     function supplyCollateral(uint256 amount, address onBehalf);
     function swapExactTokensForTokens(uint256 amountIn, uint256 amountOutMin, address[] path, address to, uint256 deadline);
+    function trade(uint256 account, uint256 market, int256 delta, uint256 limit) returns (uint256 fill);
     function transfer(address to, uint256 id, uint256 amount) returns (bool);
 }
 
@@ -35,22 +33,37 @@ mod named_alike {
         function deposit(uint256 assets, address receiver);
         /// Of the vault.
         function deposit(address token, uint256 amount, address to);
+        /// Of the perpetual futures.
+        function deposit(uint256 account, uint256 amount);
     }
 }
 
-const TRANSACTIONS: usize = 2_000;
+/// Of locked stakes.
+mod stake_locked {
+    alloy_sol_types::sol! {
+        function stake(uint256 amount, uint256 lock);
+    }
+}
+
+pub(super) const TRANSACTIONS: usize = 2_000;
 
 /// Gas limit, about what wallets add to an estimate.
-const GAS_LIMIT: u64 = 700_000;
+pub(super) const GAS_LIMIT: u64 = 700_000;
 
 /// Fee of the seeded pools, in millionths.
 const FEE: u64 = 3_000;
 
 /// What a user does with in one transaction: a dollar, or a millionth of an ether.
-const AMOUNT: u64 = 1_000_000;
+pub(super) const AMOUNT: u64 = 1_000_000;
 
 /// What a user has of everything: ten ether, and more dollars than are spent.
-const PLENTY: u64 = 10_000_000_000_000_000_000;
+pub(super) const PLENTY: u64 = 10_000_000_000_000_000_000;
+
+/// What a position is opened with: a hundredth of an ether.
+pub(super) const POSITION: i64 = 10_000_000_000_000_000;
+
+/// A day, which is an epoch of votes and the delay of a proposal, and a little more, in seconds.
+const NEXT_DAY_S: u64 = 86_460;
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload::new(
@@ -99,26 +112,36 @@ pub(super) const WORKLOADS: &[Workload] = &[
             )
         },
     ),
+    Workload::new("suite-deposit", "deposits in one curated vault (ERC-4626)", TRANSACTIONS, |world, transactions| {
+        at_market(
+            world,
+            transactions,
+            |market, world, user| market.allow(world, user, "bUSD", "Curated-bUSD"),
+            |market, user| deposit(market.at("Curated-bUSD"), user),
+        )
+    }),
     Workload::new(
-        "public-stake",
-        "stakes in one pool that accrues in every transaction",
+        "suite-savings",
+        "deposits in one vault that stakes them (ERC-4626)",
         TRANSACTIONS,
         |world, transactions| {
-            at_public(world, transactions, &STAKING_PER_TRANSACTION, |pool, _| {
-                Action::call(pool, &stakeCall { amount: U256::from(AMOUNT) }, GAS_LIMIT)
-            })
+            at_market(
+                world,
+                transactions,
+                |market, world, user| market.allow(world, user, "bUSD", "Savings-bUSD"),
+                |market, user| deposit(market.at("Savings-bUSD"), user),
+            )
         },
     ),
+    Workload::new("suite-lock", "locked stakes in one pool whose reward vests", TRANSACTIONS, |world, transactions| {
+        at_market(world, transactions, |market, world, user| market.allow(world, user, "WETH", "Boost-WETH"), lock_weth)
+    }),
+    Workload::new("suite-vote", "votes of stakes on one proposal", TRANSACTIONS, votes),
     Workload::new(
-        "public-deposit",
-        "deposits in one tokenised vault of OpenZeppelin (ERC-4626)",
+        "suite-perpetual",
+        "positions opened in one perpetual future",
         TRANSACTIONS,
-        |world, transactions| {
-            at_public(world, transactions, &OZ_VAULT, |vault, receiver| {
-                let call = named_alike::deposit_1Call { assets: U256::from(AMOUNT), receiver };
-                Action::call(vault, &call, GAS_LIMIT)
-            })
-        },
+        |world, transactions| at_market(world, transactions, has_margin, open_position),
     ),
 ];
 
@@ -152,26 +175,23 @@ fn at_market(
     Ok(users.into_iter().map(|user| world.transaction(user, act(&market, user))).collect())
 }
 
-/// The same at a contract made for a token, which users have plenty of.
-fn at_public(
-    world: &mut World,
-    transactions: usize,
-    artifact: &crate::artifacts::Artifact,
-    act: impl Fn(Address, Address) -> Action,
-) -> Result<Vec<RecoveredTx>, SetUpError> {
-    let token = world.deploy(&OZ_TOKEN, &[])?;
-    let contract = world.deploy(artifact, &token.abi_encode())?;
-    world.seal()?;
-    let users = users(world, "user", transactions);
+/// Stakers who all vote on the same proposal.
+fn votes(world: &mut World, transactions: usize) -> Result<Vec<RecoveredTx>, SetUpError> {
+    let market = Market::open(world)?;
+    let voters = users(world, "user", transactions);
     let first = world.user("first user", 0);
-    for &user in users.iter().chain([&first]) {
-        world.call(user, token, &mintCall { to: user, amount: U256::from(PLENTY) })?;
-        world.call(user, token, &approveCall { spender: contract, amount: U256::MAX })?;
+    for &voter in voters.iter().chain([&first]) {
+        market.allow(world, voter, "WETH", "VotingStake")?;
+        world.call(voter, market.at("VotingStake"), &stakeCall { amount: U256::from(PLENTY) })?;
     }
     world.seal()?;
-    world.send(first, act(contract, first))?;
+    world.wait(NEXT_DAY_S);
+    let proposal = governor::propose(world, first, market.at("Governor"))?;
+    world.wait(NEXT_DAY_S);
+    let vote = Action::call(market.at("Governor"), &governor::in_favour(proposal), GAS_LIMIT);
+    world.send(first, vote.clone())?;
     world.seal()?;
-    Ok(users.into_iter().map(|user| world.transaction(user, act(contract, user))).collect())
+    Ok(voters.into_iter().map(|voter| world.transaction(voter, vote.clone())).collect())
 }
 
 impl Market {
@@ -259,4 +279,31 @@ fn borrow(market: &Market, user: Address) -> Action {
 
 fn stake_weth(market: &Market, _: Address) -> Action {
     Action::call(market.at("Stake-WETH"), &stakeCall { amount: U256::from(AMOUNT) }, GAS_LIMIT)
+}
+
+fn deposit(vault: Address, receiver: Address) -> Action {
+    let call = named_alike::deposit_1Call { assets: U256::from(AMOUNT), receiver };
+    Action::call(vault, &call, GAS_LIMIT)
+}
+
+fn lock_weth(market: &Market, _: Address) -> Action {
+    let call = stake_locked::stakeCall { amount: U256::from(AMOUNT), lock: U256::from(365 * NEXT_DAY_S) };
+    Action::call(market.at("Boost-WETH"), &call, GAS_LIMIT)
+}
+
+/// The first of a user's accounts.
+fn account_of(user: Address) -> U256 {
+    U256::from_be_slice(user.as_slice()) << 96
+}
+
+fn has_margin(market: &Market, world: &mut World, user: Address) -> Result<(), SetUpError> {
+    market.allow(world, user, "bUSD", "Perpetuals")?;
+    let call = named_alike::deposit_3Call { account: account_of(user), amount: U256::from(100 * AMOUNT) };
+    world.call(user, market.at("Perpetuals"), &call)
+}
+
+fn open_position(market: &Market, user: Address) -> Action {
+    let delta = I256::unchecked_from(POSITION);
+    let call = tradeCall { account: account_of(user), market: U256::ZERO, delta, limit: U256::MAX };
+    Action::call(market.at("Perpetuals"), &call, GAS_LIMIT)
 }

@@ -1,10 +1,14 @@
-//! Pools of other kinds: two dollars where a price of one is likely, ether in several pools by trader, and ether in narrow bins of prices.
+//! Pools of other kinds: two dollars where a price of one is likely, ether in several pools by trader, ether in narrow bins of prices, and
+//! ether that stays four fifths of what a pool is worth. Pools with hooks are for others to make.
 
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::{SolValue, sol};
 
 use crate::{
-    artefact::{ArtefactError, BIN_FACTORY, CONCENTRATED_POOL, CURVE_FACTORY, SHARD_POOL, SHARDED_POOL, STABLE_POOL},
+    artefact::{
+        ArtefactError, BIN_FACTORY, CONCENTRATED_POOL, CURVE_FACTORY, HOOK_FACTORY, SHARD_POOL, SHARDED_POOL,
+        STABLE_POOL, WEIGHTED_FACTORY, WEIGHTED_POOL,
+    },
     exchange::{DEPTH_USD, deposited, lent, liquidity, made_by},
     plan::{Condition, Step, Suite},
     tokens::{Sum, Tokens, USD_PER_ETHER},
@@ -20,6 +24,14 @@ sol! {
     function getShardedPool(address tokenA, address tokenB) returns (address pool);
     function getStablePool(address tokenA, address tokenB) returns (address pool);
     function totalSupply(uint256 id) returns (uint256);
+}
+
+/// The functions of the factory of weighted pools.
+mod weights {
+    alloy_sol_types::sol! {
+        function createPool(address tokenA, address tokenB, uint256 fee, uint256 weightA) returns (address pool);
+        function getPool(address tokenA, address tokenB, uint256 fee, uint256 weightA) returns (address pool);
+    }
 }
 
 /// What the factory makes stable pools with: the fee in millionths, and the amplification.
@@ -49,12 +61,23 @@ const BIN_ETHER: u64 = 3;
 /// Ether in a shard, and as many dollars.
 const SHARD_ETHER: u64 = 10;
 
+/// Ether in the weighted pool, and a quarter as many dollars.
+const WEIGHTED_ETHER: u64 = 20;
+
+/// Fee of the weighted pool, in millionths.
+const WEIGHTED_FEE: U256 = U256::from_limbs([3_000, 0, 0, 0]);
+
+/// What ether and dollars are of the weighted pool's worth, times 10^18.
+const WEIGHTS: [U256; 2] =
+    [U256::from_limbs([800_000_000_000_000_000, 0, 0, 0]), U256::from_limbs([200_000_000_000_000_000, 0, 0, 0])];
+
 /// Where the pools come from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Factories {
     vault: Address,
     pub(crate) curves: Address,
     pub(crate) bins: Address,
+    weighted: Address,
 }
 
 /// Adds the factories.
@@ -62,7 +85,9 @@ pub(crate) fn factories(suite: &mut Suite, vault: Address) -> Result<Factories, 
     let arguments = vault.abi_encode();
     let curves = suite.contract("CurveFactory", "makes stable and sharded pools", CURVE_FACTORY, &arguments)?;
     let bins = suite.contract("BinFactory", "makes concentrated pools", BIN_FACTORY, &arguments)?;
-    Ok(Factories { vault, curves, bins })
+    let weighted = suite.contract("WeightedFactory", "makes weighted pools", WEIGHTED_FACTORY, &arguments)?;
+    suite.contract("HookFactory", "makes pools that ask a contract of their maker's", HOOK_FACTORY, &arguments)?;
+    Ok(Factories { vault, curves, bins, weighted })
 }
 
 /// Adds the pools.
@@ -72,7 +97,9 @@ pub(crate) fn pools(suite: &mut Suite, tokens: &Tokens, factories: Factories) ->
     stable(suite, factories, sorted(dollars))?;
     let ether = |number| sorted([Sum::ether(tokens.weth, number), Sum::money(usd, number * USD_PER_ETHER)]);
     sharded(suite, factories, ether(SHARD_ETHER))?;
-    concentrated(suite, factories, ether(BIN_ETHER), tokens.weth)
+    concentrated(suite, factories, ether(BIN_ETHER), tokens.weth)?;
+    let sides = [Sum::ether(tokens.weth, WEIGHTED_ETHER), Sum::money(usd, WEIGHTED_ETHER * USD_PER_ETHER / 4)];
+    weighted(suite, factories, sides)
 }
 
 fn sorted(mut sides: [Sum; 2]) -> [Sum; 2] {
@@ -150,4 +177,25 @@ fn filled(owner: Address, vault: Address, pool: Address, sides: [Sum; 2], start:
     let last = U256::from(start + BINS_EACH_SIDE);
     let done = Condition::not_zero(pool, &totalSupplyCall { id: last });
     Step::all("liquidity of the concentrated pool", done, steps)
+}
+
+/// The sides are ether and dollars, in this order.
+fn weighted(suite: &mut Suite, factories: Factories, sides: [Sum; 2]) -> Result<(), ArtefactError> {
+    let Factories { vault, weighted, .. } = factories;
+    let ([ether, usd], [weight, other_weight]) = (sides.map(|side| side.token), WEIGHTS);
+    let arguments = if ether < usd {
+        (vault, ether, usd, WEIGHTED_FEE, weight).abi_encode_params()
+    } else {
+        (vault, usd, ether, WEIGHTED_FEE, other_weight).abi_encode_params()
+    };
+    let pool = made_by(weighted, WEIGHTED_POOL, &arguments)?;
+    suite.made("Weighted-WETH-bUSD", "WETH against bUSD, four fifths of it WETH", WEIGHTED_POOL, pool);
+    let (token_a, token_b, fee) = (ether, usd, WEIGHTED_FEE);
+    let call = weights::getPoolCall { tokenA: token_a, tokenB: token_b, fee, weightA: weight };
+    let done = Condition::not_zero(weighted, &call);
+    let call = weights::createPoolCall { tokenA: token_a, tokenB: token_b, fee, weightA: weight };
+    suite.steps.push(Step::call("weighted pool", weighted, &call, done).wiring());
+    let filled = liquidity(suite.owner, vault, pool, sorted(sides));
+    suite.steps.push(Step { about: "liquidity of the weighted pool".to_owned(), ..filled });
+    Ok(())
 }

@@ -42,7 +42,7 @@ pub(crate) struct DeployArgs {
     /// Refuse any chain but this
     #[arg(long, value_name = "ID")]
     chain_id: Option<u64>,
-    /// Mint money of the suite to the owner and fill its markets too, with 170 ether; for chains on which that is worth nothing
+    /// Mint money of the suite to the owner and fill its markets too, with 190 ether; for chains on which that is worth nothing
     #[arg(long)]
     seed: bool,
     /// Give up after so many seconds; the same command goes on from there

@@ -13,7 +13,7 @@ import {DayCount, Rhythm, YearShare} from "./YearShare.sol";
 ///   R3 the last instalment takes what is left
 ///
 /// Five methods; all instalments are paid when due; what is charged besides interest is not counted here.
-/// @dev The twin of the service's crate for arithmetic: a test of its client compares the two on random terms.
+/// @dev The twin of the service's crate for arithmetic, `apps/microloans/arithmetic`.
 contract LoanSchedules {
     using LevelInstalment for LevelInstalment.Sums;
 

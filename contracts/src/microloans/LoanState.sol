@@ -27,8 +27,8 @@ enum LoanState {
 }
 
 /// @title The table of steps between the states of a loan
-/// @notice The same as that of the lending service, from the offer on; a test of the service's client compares them. Arrears are no
-/// state: they follow from the schedule and the day.
+/// @notice The same as that of the lending service (`apps/microloans/ledger/src/states.rs`), from the offer on. Arrears are no state: they
+/// follow from the schedule and the day.
 library LoanStates {
     /// @notice The states that may follow, a bit each.
     function following(LoanState from) internal pure returns (uint256) {

@@ -6,7 +6,7 @@ import {DateTimeLib} from "solady/utils/DateTimeLib.sol";
 import {LoanSchedules} from "src/microloans/LoanSchedules.sol";
 import {DayCount, Rhythm} from "src/microloans/YearShare.sol";
 
-/// @dev The reference numbers, and what holds for all terms. The service's client compares random terms with its crate.
+/// @dev The reference numbers, and what holds for all terms.
 contract LoanSchedulesTest is Suite {
     LoanSchedules schedules = new LoanSchedules();
 

@@ -12,7 +12,7 @@ use std::{
 
 /// Folder of a crate, and the folders whose packages it may depend on. `rpc` reaches `exec` and `state` through what
 /// `chain` re-exports, so that there is one way in.
-const MAY_USE: [(&str, &[&str]); 24] = [
+const MAY_USE: [(&str, &[&str]); 26] = [
     ("crates/types", &[]),
     ("crates/keccak", &[]),
     ("crates/exec", &["types"]),
@@ -21,6 +21,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
     ("crates/signatures", &["types", "keccak"]),
     ("crates/chain", &["types", "keccak", "exec", "state", "pool", "signatures"]),
     ("crates/consensus", &["types", "chain", "pool"]),
+    ("crates/ingest", &["types"]),
     ("crates/light", &[]),
     ("crates/rpc", &["types", "chain", "pool", "signatures"]),
     ("crates/interleave", &["types"]),
@@ -30,6 +31,10 @@ const MAY_USE: [(&str, &[&str]); 24] = [
     ("crates/bench", &["types", "exec", "state", "chain", "suite"]),
     ("apps/microloans/arithmetic", &[]),
     ("apps/microloans/calculator", &["microloans-arithmetic"]),
+    (
+        "apps/microloans/faces",
+        &["microloans-arithmetic", "microloans-ledger", "microloans-rails", "microloans-service", "microloans-ussd"],
+    ),
     ("apps/microloans/ledger", &["microloans-arithmetic"]),
     ("apps/microloans/rails", &["microloans-arithmetic"]),
     ("apps/microloans/service", &["microloans-arithmetic", "microloans-ledger", "microloans-rails"]),
@@ -47,6 +52,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "rpc",
             "bench",
             "consensus",
+            "ingest",
             "light",
             "signatures",
             "suite",

@@ -7,6 +7,7 @@ mod apply;
 mod book;
 mod decide;
 mod money;
+pub mod report;
 mod view;
 
 pub use apply::{Application, apply};

@@ -1,4 +1,5 @@
-//! What is fuzzed: everything that reads bytes from outside, each as one function from bytes to nothing.
+//! What is fuzzed: everything that reads bytes from outside, and byte code under the parallel executor, each as one function
+//! from bytes to nothing.
 //!
 //! A function returns for any input whatever; it panics where a promise is broken: where what was decoded does not encode to
 //! the same (two encodings of one transaction would be two hashes of it), or where the server answers with an internal
@@ -16,8 +17,10 @@ use braid_exec::access_list;
 use braid_light::{Bundle, Certified, Dissemination, LightClient};
 use braid_types::{ChainSpec, Transaction};
 
+mod execution;
 pub mod node;
 
+pub use execution::{execution, programs};
 pub use node::Node;
 
 type RlpBlock = alloy_consensus::Block<Transaction>;

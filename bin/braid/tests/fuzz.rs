@@ -1,5 +1,5 @@
 //! A short fuzzing run on every `cargo test`: the functions that libFuzzer drives (`fuzz/src/lib.rs`), fed with mutations of
-//! real transactions, blocks, log records, genesis files and requests.
+//! real transactions, blocks, log records, genesis files and requests, and of programs.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -102,6 +102,11 @@ fn blocks() {
 #[test]
 fn access_lists() {
     run(&Node::start().access_lists(), 30_000, targets::access_list);
+}
+
+#[test]
+fn programs() {
+    run(&targets::programs(), 1_000, targets::execution);
 }
 
 #[test]

@@ -66,7 +66,7 @@
 //!   loop over revm (`cargo test --release -p braid-exec --test oracle`).
 //! - `crates/interleave`: the same blocks, by these sources, under schedules that a checker chooses (`make interleave`);
 //!   `make mutants` breaks one step after the other, and each has to be noticed.
-//! - The oracle under ThreadSanitizer (`make tsan`).
+//! - The oracle under ThreadSanitizer (`make tsan`), and byte code that libFuzzer makes up (`make fuzz`, target `execution`).
 //! - [`symbolic`] beside execution: random byte code around everything that is tracked (unit tests there).
 //! - Ethereum's own tests through the parallel path (`make conformance`), and recorded blocks (`braid replay`).
 

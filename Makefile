@@ -25,6 +25,7 @@ SCHEDULES ?= 60
 LOANS ?= 1000000
 SUITES ?= ../legacytests/Cancun
 THREADS ?= 2
+PLOT_THREADS ?= 1 2 3 4
 
 ## build      the optimised binary, target/release/braid
 .PHONY: build
@@ -172,6 +173,17 @@ bench-sync: build deps-node
 bench-exec: deps-node
 	cargo build --release --locked --package braid-bench
 	target/release/braid-bench exec --workload all --threads $(THREADS) --ceiling
+
+## plot-exec  docs/executor.svg: the executor's speed-up over PLOT_THREADS="1 2 3 4", on every workload
+.PHONY: plot-exec
+plot-exec: deps-node
+	cargo build --release --locked --package braid-bench
+	lines=()
+	for threads in $(PLOT_THREADS); do
+		lines+=("target/exec-$$threads.jsonl")
+		target/release/braid-bench exec --workload all --threads "$$threads" --runs 5 --json > "$${lines[-1]}"
+	done
+	target/release/braid-bench plot --out docs/executor.svg "$${lines[@]}"
 
 # Short blocks of every workload: the results must be those of the plain loop.
 .PHONY: run-bench

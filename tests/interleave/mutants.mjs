@@ -17,7 +17,7 @@ ENV.CARGO_TARGET_DIR ??= join(ROOT, "target");
 
 // What is broken: a file of crates/exec/src/parallel, what is written there, and what takes its place.
 const MUTANTS = {
-    "a run that was executed ahead is not announced": ["worker.rs", "        self.announce(run.range.start);\n        shared", "        shared"],
+    "a run that was executed ahead is not announced": ["worker.rs", "        self.announce(run.range.start);\n        let", "        let"],
     "a reader notes how much of the log it knows after it has read": [
         "worker.rs",
         "            let mut progress = run.progress.lock();\n            if progress.is_cancelled {",
@@ -35,7 +35,8 @@ const MUTANTS = {
         "        let schedule = self.schedule.lock();\n        self.wake.notify_all();\n        drop(schedule);\n",
         "        self.wake.notify_all();\n",
     ],
-    "a run that is done is not seen from the frontier": ["schedule.rs", "*state == RunState::Done || self.failures > 0", "*state == RunState::Done && self.failures > 0"],
+    "a run that is done is not seen from the frontier": ["schedule.rs", "*state == RunState::Done || self.is_impatient_with(&run.range)", "*state == RunState::Done && self.is_impatient_with(&run.range)"],
+    "contracts stay in the journal from run to run": ["worker.rs", "        self.forget();\n        for", "        for"],
     "a run is handed out twice": ["schedule.rs", "        self.runs.remove(&frontier);\n", ""],
 };
 

@@ -7,8 +7,9 @@
 
 use std::mem::take;
 
+use alloy_consensus::Transaction as _;
 use alloy_primitives::U256;
-use braid_types::{TxIndex, changes::AccountState};
+use braid_types::{RecoveredTx, TxIndex, changes::AccountState};
 use revm::DatabaseRef;
 
 use super::{
@@ -130,12 +131,16 @@ impl<E: std::error::Error> Committer<E> {
             let step = {
                 let mut schedule = shared.schedule.lock();
                 let step = schedule.at_frontier(self.frontier);
-                if schedule.may_speculate() {
+                if schedule.is_all_handed_out() {
+                    shared.wake.notify_all();
+                } else if schedule.may_speculate() {
                     shared.wake.notify_one();
                 }
                 step
             };
-            let (before, gas_before) = (self.frontier, self.outcome.gas_used);
+            let before = (self.frontier, self.outcome.receipts.len());
+            // Of what was executed ahead the gas is known already.
+            let is_new = !matches!(step, Frontier::Check(_));
             let done = match step {
                 Frontier::Elsewhere => return,
                 Frontier::Finished => {
@@ -156,13 +161,33 @@ impl<E: std::error::Error> Committer<E> {
             }
             shared.memory.set_committed(self.frontier);
             let mut schedule = shared.schedule.lock();
-            schedule.note_gas(self.outcome.gas_used - gas_before, self.frontier - before);
+            if is_new {
+                schedule.note_gas(self.used_since(shared.transactions, before));
+            }
             if let Some(chains) = self.heat.news() {
                 schedule.set_chains(chains);
             }
             drop(schedule);
             *shared.beneficiary.lock() = self.beneficiary;
         }
+    }
+
+    /// Gas and gas limit of each transaction that was included since `frontier`, when there were so many receipts.
+    fn used_since(
+        &self,
+        transactions: &[RecoveredTx],
+        (frontier, receipts): (u32, usize),
+    ) -> impl Iterator<Item = (u64, u64)> {
+        let included = &self.outcome.receipts[receipts..];
+        // Where transactions were left out, limits and receipts would not match.
+        let is_complete = included.len() == (self.frontier - frontier) as usize;
+        let mut sum = receipts.checked_sub(1).map_or(0, |last| self.outcome.receipts[last].cumulative_gas_used());
+        let transactions = transactions[frontier as usize..].iter().filter(move |_| is_complete);
+        included.iter().zip(transactions).map(move |(receipt, transaction)| {
+            let used = receipt.cumulative_gas_used() - sum;
+            sum += used;
+            (used, transaction.gas_limit())
+        })
     }
 
     /// Executes transactions with final inputs.

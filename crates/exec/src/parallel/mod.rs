@@ -26,12 +26,17 @@
 //! # Runs
 //!
 //! Handing over a transfer of one microsecond costs more than executing it. Transactions are therefore handed out in
-//! *runs* of neighbours ([`schedule`]) that take about 60 µs, as the gas of recent transactions predicts. A run is
-//! handed out, published, announced and checked as one. Workers without work sleep; they are woken when the frontier
-//! moved on to where there is something to execute again.
+//! *runs* of neighbours ([`schedule`]) that take about 60 µs, as their gas limits, and what recent transactions used of
+//! theirs, predict ([`estimate`]). A run is handed out, published, announced and checked as one. A transaction that
+//! may take as long as a worker's share of all that is left is begun at once, as a run by itself, however far
+//! ahead it is: last in its turn it would be executed while the other workers have nothing to do. Workers without work
+//! sleep; they are woken when the frontier moved on to where there is something to execute again. When nothing is left
+//! to hand out they leave.
 //!
 //! How many runs may wait for the frontier begins small, doubles with every run that was right and halves with every one
-//! that was not. So a block that begins with transactions that depend on each other is found out after a few dozen.
+//! that was not. So a block that begins with transactions that depend on each other is found out after a few dozen. It
+//! also grows while the frontier executes transactions itself, and with what the one there is likely to take: to wait for a
+//! chain to end is no better than to be wrong.
 //!
 //! # The multi-version memory and its event log
 //!
@@ -140,9 +145,9 @@
 //!   further failure for twice as long. A block that cannot be executed in parallel thus is executed by one worker, with
 //!   few interruptions. A lesson learned ends the pause.
 //! - *Taking over.* If the run at the frontier is still being executed elsewhere, the committer leaves, to speculate
-//!   elsewhere itself; but after a failure it does not wait. It cancels the run, checks what the other has done of it,
-//!   and executes the rest. Publishing happens under the run's lock, so that it is known what was published, and that
-//!   nothing will be.
+//!   elsewhere itself; but after a failure it does not wait (after several, if the run is one transaction, of which
+//!   nothing can be kept). It cancels the run, checks what the other has done of it, and executes the rest. Publishing
+//!   happens under the run's lock, so that it is known what was published, and that nothing will be.
 //!
 //! # Rare things
 //!
@@ -163,7 +168,8 @@
 //! |---|---|
 //! | executions of a transaction | two: ahead, and at the frontier |
 //! | transactions of a run; how far ahead of the frontier | `MAX_RUN`, `MAX_AHEAD` in [`schedule`] |
-//! | runs that wait for the frontier, at first | `RUNS_AT_FIRST` in [`schedule`] |
+//! | runs that wait for the frontier, at first and after failures | `RUNS_AT_FIRST`, `LEAST_RUNS` in [`schedule`] |
+//! | transactions that are begun before their turn | `MAX_LONG` in [`estimate`] |
 //! | failures that are free; length of a pause | `FREE_FAILURES`, `MAX_PAUSE` in [`schedule`] |
 //! | slots examined after a conflict | `MAX_SUSPECTS` in [`heat`] |
 //! | lessons of a block; words of input looked at | `MAX_LESSONS`, `MAX_WORDS` in [`predict`] |
@@ -234,13 +240,14 @@
 //! # Reading order
 //!
 //! [`worker`] (what a thread does), [`schedule`] (who executes what next), [`commit`] (the frontier), [`settle`] (what
-//! is executed there), [`memory`], [`view`] (how a transaction reads), [`access`] (what it read and wrote), [`kept`], [`evm`], then [`heat`] and [`predict`],
-//! [`record`], and [`given`]. This file holds what comes before the first transaction and after the last.
+//! is executed there), [`memory`], [`view`] (how a transaction reads), [`access`] (what it read and wrote), [`kept`], [`evm`], then [`heat`], [`predict`]
+//! and [`estimate`], [`record`], and [`given`]. This file holds what comes before the first transaction and after the last.
 
 mod access;
 mod codes;
 mod commit;
 mod crew;
+mod estimate;
 mod evm;
 pub(crate) mod given;
 mod hashes;
@@ -253,10 +260,13 @@ mod record;
 mod schedule;
 mod settle;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 mod view;
 mod worker;
 
+use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use braid_types::{Fork, RecoveredTx, StateChanges, changes::AccountState};
 use revm::{
@@ -321,7 +331,7 @@ pub(crate) fn execute<S: DatabaseRef + Sync>(
         config,
         state,
         memory: &memory,
-        schedule: Mutex::new(Schedule::new(transactions.len(), threads)),
+        schedule: Mutex::new(Schedule::new(transactions.iter().map(|transaction| transaction.gas_limit()), threads)),
         wake: Condvar::new(),
         committer: Mutex::new(Committer::new(outcome, beneficiary, recorder)),
         heat: RwLock::default(),

@@ -12,7 +12,7 @@ use braid_types::RecoveredTx;
 /// Number of a chain.
 pub(crate) type Chain = usize;
 
-/// Lessons that are taken from one block; each costs a pass over it.
+/// Lessons that are taken from one block, and such as come too late for anybody; each costs a pass over it.
 const MAX_LESSONS: usize = 256;
 /// Words of input that are looked at.
 const MAX_WORDS: usize = 32;
@@ -38,29 +38,41 @@ pub(crate) struct Lesson {
 /// Chains of transactions, learned as the block goes.
 #[derive(Debug, Default)]
 pub(crate) struct Chains {
-    /// The groups of each transaction, the narrower first; empty until anything is learned.
-    groups: Vec<[u64; 2]>,
-    /// The members of each group, in order.
-    members: HashMap<(Breadth, u64), Vec<u32>>,
-    chain_of_group: HashMap<(Breadth, u64), Chain>,
+    /// The group of each transaction, by breadth; empty until anything is learned. Transactions that were committed by
+    /// then are in none.
+    groups: [Vec<Group>; 2],
+    /// The chain that each transaction was put into; empty until anything is learned.
+    chain_of: Vec<Option<Chain>>,
+    chain_of_group: HashMap<(Breadth, Group), Chain>,
     chain_of_slot: HashMap<(Address, U256), Chain>,
     /// The chain that a chain was merged into; itself if none.
     merged: Vec<Chain>,
     lessons: usize,
+    /// Lessons that came too late for anybody.
+    late: usize,
     /// Transactions of each chain, in order; empty for those that were merged into another.
     pub(crate) transactions: Vec<Vec<u32>>,
 }
+
+/// A hash of what the transactions of a group have in common.
+type Group = u64;
+/// No group.
+const NONE: Group = 0;
 
 impl Chains {
     /// Learns that a transaction touched a slot that does not commute. Returns whether a chain grew.
     pub(crate) fn learn(&mut self, transactions: &[RecoveredTx], lesson: Lesson) -> bool {
         let Lesson { index, address, slot, breadth } = lesson;
-        if self.groups.is_empty() {
-            self.group(transactions);
+        if self.chain_of.is_empty() {
+            self.group(transactions, index);
         }
-        let group = (breadth, self.groups[index as usize][breadth as usize]);
-        let is_last = self.members.get(&group).and_then(|members| members.last()).is_none_or(|&last| last <= index);
-        if is_last || self.lessons == MAX_LESSONS {
+        let groups = &self.groups[breadth as usize];
+        let group = (breadth, groups[index as usize]);
+        if group.1 == NONE || self.lessons == MAX_LESSONS || self.late == MAX_LESSONS {
+            return false;
+        }
+        if !groups[index as usize + 1..].contains(&group.1) {
+            self.late += 1;
             return false;
         }
         let of_slot = self.chain_of_slot.get(&(address, slot)).map(|&chain| self.find(chain));
@@ -90,10 +102,15 @@ impl Chains {
         true
     }
 
+    /// Whether a transaction is in any chain.
+    pub(crate) fn has(&self, index: u32) -> bool {
+        self.chain_of.get(index as usize).is_some_and(Option::is_some)
+    }
+
     /// Whether a transaction is in the chain of a slot.
     pub(crate) fn foresees(&self, index: u32, address: Address, slot: U256) -> bool {
-        let Some(&chain) = self.chain_of_slot.get(&(address, slot)) else { return false };
-        self.transactions[self.find(chain)].binary_search(&index).is_ok()
+        let Some(chain) = self.chain_of.get(index as usize).copied().flatten() else { return false };
+        self.chain_of_slot.get(&(address, slot)).is_some_and(|&of_slot| self.find(of_slot) == self.find(chain))
     }
 
     fn find(&self, mut chain: Chain) -> Chain {
@@ -103,9 +120,16 @@ impl Chains {
         chain
     }
 
-    fn add(&mut self, chain: Chain, group: (Breadth, u64)) {
-        let members = self.members.get(&group).cloned().unwrap_or_default();
+    /// Puts the transactions of a group into a chain. Of one that is in several, the newest counts.
+    fn add(&mut self, chain: Chain, group: (Breadth, Group)) {
         self.chain_of_group.insert(group, chain);
+        let (breadth, group) = group;
+        let numbered = (0..).zip(&self.groups[breadth as usize]);
+        let members: Vec<u32> = numbered.filter(|&(_, other)| *other == group).map(|(index, _)| index).collect();
+        for &index in &members {
+            let before = self.chain_of[index as usize].map(|before| self.find(before));
+            self.chain_of[index as usize] = before.max(Some(chain));
+        }
         self.transactions[chain].extend(members);
         self.transactions[chain].sort_unstable();
         self.transactions[chain].dedup();
@@ -120,17 +144,23 @@ impl Chains {
         into
     }
 
-    fn group(&mut self, transactions: &[RecoveredTx]) {
-        self.groups = transactions.iter().map(groups).collect();
-        for (index, &[narrow, wide]) in (0..).zip(&self.groups) {
-            self.members.entry((Breadth::SameArguments, narrow)).or_default().push(index);
-            self.members.entry((Breadth::SameFunction, wide)).or_default().push(index);
+    /// Groups the transactions from `first` on.
+    fn group(&mut self, transactions: &[RecoveredTx], first: u32) {
+        for list in &mut self.groups {
+            list.reserve_exact(transactions.len());
+            list.resize(first as usize, NONE);
         }
+        for transaction in &transactions[first as usize..] {
+            for (list, group) in self.groups.iter_mut().zip(groups(transaction)) {
+                list.push(group);
+            }
+        }
+        self.chain_of = vec![None; transactions.len()];
     }
 }
 
 /// The groups of a transaction: what it calls, with the addresses among its arguments but its own; and what it calls alone.
-fn groups(transaction: &RecoveredTx) -> [u64; 2] {
+fn groups(transaction: &RecoveredTx) -> [Group; 2] {
     let target = transaction.to().unwrap_or_default();
     let (selector, arguments) = transaction.input().split_at_checked(4).unwrap_or_default();
     let wide = mix(mix(0, target.as_slice()), selector);
@@ -146,6 +176,56 @@ fn groups(transaction: &RecoveredTx) -> [u64; 2] {
     [narrow, wide]
 }
 
-fn mix(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, &byte| (hash.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+fn mix(hash: Group, bytes: &[u8]) -> Group {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let words = words.iter().chain([&last]);
+    words
+        .fold(hash, |hash, word| (hash.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{RECIPIENT, call};
+
+    const SLOT: U256 = U256::ZERO;
+
+    fn lesson(index: u32, slot: U256) -> Lesson {
+        Lesson { index, address: RECIPIENT, slot, breadth: Breadth::SameArguments }
+    }
+
+    #[test]
+    fn calls_of_one_function_form_a_chain_from_the_lesson_on() {
+        let transactions: Vec<_> = (0..6).map(|nonce| call(nonce, RECIPIENT, 5)).collect();
+        let mut chains = Chains::default();
+        assert!(chains.learn(&transactions, lesson(2, SLOT)));
+        assert_eq!(chains.transactions, [vec![2, 3, 4, 5]]);
+        assert!(chains.foresees(4, RECIPIENT, SLOT) && !chains.foresees(1, RECIPIENT, SLOT));
+        assert!(!chains.foresees(4, RECIPIENT, U256::ONE), "nothing was learned about that slot");
+        assert!(!chains.learn(&transactions, lesson(3, SLOT)), "that is known");
+    }
+
+    #[test]
+    fn groups_that_meet_at_one_slot_form_one_chain() {
+        let other = Address::with_last_byte(9);
+        let transactions: Vec<_> =
+            (0..6).map(|nonce| call(nonce, if nonce % 2 == 0 { RECIPIENT } else { other }, 5)).collect();
+        let mut chains = Chains::default();
+        assert!(chains.learn(&transactions, lesson(0, SLOT)));
+        assert!(chains.learn(&transactions, lesson(1, U256::ONE)));
+        assert_eq!(chains.transactions, [vec![0, 2, 4], vec![1, 3, 5]]);
+        assert!(chains.learn(&transactions, lesson(1, SLOT)));
+        assert_eq!(chains.transactions, [vec![0, 1, 2, 3, 4, 5], vec![]]);
+        assert!(chains.foresees(2, RECIPIENT, U256::ONE));
+    }
+
+    #[test]
+    fn the_last_of_its_kind_teaches_nothing() {
+        let transactions: Vec<_> = (0..3).map(|nonce| call(nonce, RECIPIENT, 5)).collect();
+        let mut chains = Chains::default();
+        assert!(!chains.learn(&transactions, lesson(2, SLOT)));
+        assert!(chains.transactions.is_empty() && !chains.has(2));
+    }
 }

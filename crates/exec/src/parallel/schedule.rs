@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
     access::{AccessRange, Accesses},
+    estimate::Estimates,
     predict::Chain,
 };
 use alloy_primitives::U256;
@@ -16,10 +17,6 @@ use braid_types::Receipt;
 
 use crate::threads::Mutex;
 
-/// Gas that every transaction pays before its first instruction.
-const INTRINSIC_GAS: u64 = 21_000;
-/// Gas that is executed in a microsecond, as measured for token transfers and swaps.
-const GAS_PER_US: u64 = 2_500;
 /// What a run of transactions should take, in microseconds.
 const RUN_US: u64 = 60;
 /// Most transactions in a run.
@@ -27,7 +24,9 @@ const MAX_RUN: u32 = 64;
 /// Most transactions that may be executed ahead of the frontier.
 const MAX_AHEAD: u32 = 1 << 14;
 /// Runs that may wait for the frontier at first, for each thread; more when it turned out that they are right.
-const RUNS_AT_FIRST: usize = 2;
+const RUNS_AT_FIRST: usize = 8;
+/// The same after speculations that failed.
+const LEAST_RUNS: usize = 2;
 /// Failures in a row after which speculation pauses.
 const FREE_FAILURES: u32 = 2;
 /// Most runs that speculation pauses for.
@@ -79,6 +78,8 @@ pub(crate) struct Included {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     states: Vec<TxState>,
+    /// How many of them are waiting.
+    waiting: usize,
     /// The first transaction that was never looked at. Before it, those that are still waiting are part of a chain.
     next: u32,
     /// Number of committed transactions.
@@ -88,12 +89,12 @@ pub(crate) struct Schedule {
     chains: Vec<ChainState>,
     /// The chain of each transaction; empty while there is none.
     chain_of: Vec<Option<Chain>>,
-    /// What a transaction takes on average, in sixteenths of a microsecond.
-    average: u64,
-    /// Runs that may be handed out and not committed: it doubles when a run was right and halves when one was not. So
-    /// little is done in vain where the block begins with transactions that depend on each other.
+    estimates: Estimates,
+    threads: usize,
+    /// Runs that may be handed out and not committed: it doubles when a run was right, halves when one was not, and grows by one for each
+    /// thread while the frontier executes a run itself. So little is done in vain where the block begins with transactions that
+    /// depend on each other, and nobody waits for a long chain that is executed at the frontier.
     window: usize,
-    least_window: usize,
     /// Speculations that failed one after the other.
     failures: u32,
     /// No speculation before the frontier gets here.
@@ -143,18 +144,19 @@ pub(crate) enum Frontier {
 }
 
 impl Schedule {
-    pub(crate) fn new(total: usize, threads: usize) -> Self {
-        let window = threads.saturating_mul(RUNS_AT_FIRST);
+    /// A schedule for transactions with these gas limits.
+    pub(crate) fn new(gas_limits: impl ExactSizeIterator<Item = u64>, threads: usize) -> Self {
         Self {
-            states: vec![TxState::Waiting; total],
+            waiting: gas_limits.len(),
+            states: vec![TxState::Waiting; gas_limits.len()],
             next: 0,
             frontier: 0,
             runs: BTreeMap::new(),
             chains: Vec::new(),
             chain_of: Vec::new(),
-            average: 20 * 16,
-            window,
-            least_window: window,
+            estimates: Estimates::new(gas_limits),
+            threads,
+            window: threads.saturating_mul(RUNS_AT_FIRST),
             failures: 0,
             paused_until: 0,
             spare: Vec::new(),
@@ -182,11 +184,13 @@ impl Schedule {
             let range = self.run_from(frontier, |schedule, index| {
                 schedule.chain(index).is_none() || schedule.chain(index) == schedule.chain(frontier)
             });
+            // Meanwhile each of the others has time for a run.
+            self.window = self.window.saturating_add(self.threads).min(MAX_AHEAD as usize);
             return Frontier::Execute(range);
         }
         let Some((run, state)) = self.runs.get(&frontier) else { return Frontier::Elsewhere };
         let (run, state) = (Arc::clone(run), *state);
-        if state == RunState::Running && self.failures == 0 {
+        if state == RunState::Running && !self.is_impatient_with(&run.range) {
             return Frontier::Elsewhere;
         }
         self.runs.remove(&frontier);
@@ -196,15 +200,28 @@ impl Schedule {
     /// Whether somebody should look after the frontier.
     pub(crate) fn is_frontier_open(&self) -> bool {
         self.state(self.frontier) == TxState::Waiting
-            || self.runs.get(&self.frontier).is_some_and(|(_, state)| *state == RunState::Done || self.failures > 0)
+            || self
+                .runs
+                .get(&self.frontier)
+                .is_some_and(|(run, state)| *state == RunState::Done || self.is_impatient_with(&run.range))
+    }
+
+    /// Whether there is nothing more to hand out. What is left is commits, and what has to be executed again for them.
+    pub(crate) fn is_all_handed_out(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// Whether a run is taken over that is still being executed. Of one that is a single transaction nothing can be kept.
+    fn is_impatient_with(&self, range: &Range<u32>) -> bool {
+        self.failures > if range.len() == 1 { FREE_FAILURES } else { 0 }
     }
 
     /// A run to execute ahead of the frontier: of the chain that is ready and longest, or else of what comes next.
     pub(crate) fn speculate(&mut self) -> Option<Arc<Run>> {
-        if self.frontier < self.paused_until || self.runs.len() >= self.window {
+        if self.frontier < self.paused_until || !self.has_room() {
             return None;
         }
-        let range = self.next_of_chains().or_else(|| self.next_in_order())?;
+        let range = self.longest().or_else(|| self.next_of_chains()).or_else(|| self.next_in_order())?;
         let progress = Progress { lists: self.spare.pop().unwrap_or_default(), ..Progress::default() };
         let run = Arc::new(Run { range: range.clone(), progress: Mutex::new(progress) });
         self.runs.insert(range.start, (Arc::clone(&run), RunState::Running));
@@ -213,9 +230,13 @@ impl Schedule {
 
     /// Whether there may be something to execute ahead of the frontier.
     pub(crate) fn may_speculate(&mut self) -> bool {
-        self.frontier >= self.paused_until
-            && self.runs.len() < self.window
-            && (self.may_look_ahead() || self.ready_chain().is_some())
+        self.frontier >= self.paused_until && self.has_room() && (self.may_look_ahead() || self.ready_chain().is_some())
+    }
+
+    /// Whether another run may wait for the frontier. While that stands at a long transaction there is time for more.
+    fn has_room(&self) -> bool {
+        let runs = usize::try_from(self.estimates.micros(self.frontier) / RUN_US).unwrap_or(usize::MAX);
+        self.runs.len() < self.window.saturating_add(runs.saturating_mul(self.threads))
     }
 
     fn may_look_ahead(&self) -> bool {
@@ -255,6 +276,16 @@ impl Schedule {
         self.chain_of.get(index as usize).copied().flatten()
     }
 
+    /// A transaction that would hold up the block if it waited for its turn.
+    fn longest(&mut self) -> Option<Range<u32>> {
+        let Self { estimates, states, chain_of, .. } = self;
+        let is_free = |index: u32| {
+            states[index as usize] == TxState::Waiting && chain_of.get(index as usize).copied().flatten().is_none()
+        };
+        let index = estimates.longest(self.threads, is_free)?;
+        Some(self.hand_out(index..index + 1))
+    }
+
     fn next_of_chains(&mut self) -> Option<Range<u32>> {
         let (chain, head) = self.ready_chain()?;
         Some(self.run_from(head, |schedule, index| schedule.chain(index) == Some(chain)))
@@ -279,22 +310,34 @@ impl Schedule {
 
     /// Hands out a run of neighbours from `start` on, as far as they wait and `belongs` says so.
     fn run_from(&mut self, start: u32, belongs: impl Fn(&Self, u32) -> bool) -> Range<u32> {
-        let most = self.total().min(start.saturating_add(self.run_length()));
+        let most = self.total().min(start.saturating_add(MAX_RUN));
         let mut end = start + 1;
+        let mut micros = self.estimates.micros(start);
         while end < most && self.state(end) == TxState::Waiting && belongs(self, end) {
+            micros += self.estimates.micros(end);
+            if micros > RUN_US {
+                break;
+            }
             end += 1;
         }
-        for index in start..end {
-            self.states[index as usize] = TxState::HandedOut;
-        }
-        if (start..=end).contains(&self.next) {
-            self.next = end;
-        }
-        start..end
+        self.hand_out(start..end)
     }
 
-    fn run_length(&self) -> u32 {
-        u32::try_from(RUN_US * 16 / self.average.max(1)).unwrap_or(MAX_RUN).clamp(1, MAX_RUN)
+    /// About how many transactions a run has.
+    fn length_of_run_at(&self, index: u32) -> u32 {
+        u32::try_from(RUN_US / self.estimates.micros(index).max(1)).unwrap_or(MAX_RUN).clamp(1, MAX_RUN)
+    }
+
+    fn hand_out(&mut self, range: Range<u32>) -> Range<u32> {
+        for index in range.clone() {
+            self.states[index as usize] = TxState::HandedOut;
+        }
+        if (range.start..=range.end).contains(&self.next) {
+            self.next = range.end;
+        }
+        self.waiting -= range.len();
+        self.estimates.begun(range.clone());
+        range
     }
 
     /// Marks a run as executed.
@@ -341,12 +384,9 @@ impl Schedule {
         self.chains[chain].held_until = last.map_or(0, |last| last + 1);
     }
 
-    /// Learns what a committed transaction took.
-    pub(crate) fn note_gas(&mut self, gas_used: u64, transactions: u32) {
-        let transactions = u64::from(transactions.max(1));
-        let gas = (gas_used / transactions).saturating_sub(INTRINSIC_GAS);
-        let cost = 16 + gas * 16 / GAS_PER_US;
-        self.average = (self.average * 3 + cost) / 4;
+    /// Learns how much of their gas limits transactions used: for each its gas and its limit.
+    pub(crate) fn note_gas(&mut self, used: impl Iterator<Item = (u64, u64)>) {
+        self.estimates.learn(used);
     }
 
     /// Learns how the speculation on a run that began with `first` ended.
@@ -357,7 +397,7 @@ impl Schedule {
             return;
         }
         self.failures += 1;
-        self.window = (self.window / 2).max(self.least_window);
+        self.window = (self.window / 2).max(self.threads.saturating_mul(LEAST_RUNS));
         if let Some(chain) = self.chain(first)
             && self.chains[chain].held_until <= frontier
         {
@@ -365,7 +405,7 @@ impl Schedule {
         }
         let Some(doublings) = self.failures.checked_sub(FREE_FAILURES) else { return };
         let pause = 1u32.checked_shl(doublings).unwrap_or(MAX_PAUSE).min(MAX_PAUSE);
-        self.paused_until = frontier.saturating_add(pause * self.run_length());
+        self.paused_until = frontier.saturating_add(pause * self.length_of_run_at(frontier));
     }
 }
 
@@ -373,13 +413,17 @@ impl Schedule {
 mod tests {
     use super::*;
 
+    fn limits(total: usize) -> impl ExactSizeIterator<Item = u64> {
+        vec![100_000; total].into_iter()
+    }
+
     fn starts(schedule: &mut Schedule) -> Vec<u32> {
         std::iter::from_fn(|| schedule.speculate()).map(|run| run.range.start).collect()
     }
 
     #[test]
     fn the_window_opens_when_runs_are_right_and_closes_when_they_are_not() {
-        let mut schedule = Schedule::new(1_000, 2);
+        let mut schedule = Schedule::new(limits(1_000), 2);
         let first = starts(&mut schedule);
         assert_eq!(first.len(), 2 * RUNS_AT_FIRST);
         schedule.note_speculation(first[0], 0, false);
@@ -389,8 +433,22 @@ mod tests {
     }
 
     #[test]
+    fn the_window_opens_while_the_frontier_executes() {
+        let mut schedule = Schedule::new(limits(1_000), 2);
+        let mut frontier = 0;
+        let first = starts(&mut schedule).len();
+        assert_eq!(first, 2 * RUNS_AT_FIRST);
+        let mut schedule = Schedule::new(limits(1_000), 2);
+        for _ in 0..5 {
+            let Frontier::Execute(range) = schedule.at_frontier(frontier) else { panic!("nobody else has it") };
+            frontier = range.end;
+        }
+        assert_eq!(starts(&mut schedule).len(), first + 5 * 2);
+    }
+
+    #[test]
     fn a_new_chain_waits_until_the_frontier_has_passed_what_was_handed_out() {
-        let mut schedule = Schedule::new(100, 2);
+        let mut schedule = Schedule::new(limits(100), 2);
         let ahead = schedule.speculate().unwrap();
         schedule.finish(&ahead);
         let chain: Vec<u32> = (0..100).collect();
@@ -402,8 +460,29 @@ mod tests {
     }
 
     #[test]
+    fn a_long_transaction_is_a_run_by_itself_and_does_not_wait_for_its_turn() {
+        let mut gas_limits = vec![60_000; 200];
+        gas_limits[150] = 8_000_000;
+        let mut schedule = Schedule::new(gas_limits.into_iter(), 2);
+        assert_eq!(schedule.speculate().unwrap().range, 150..151);
+        let next = starts(&mut schedule);
+        assert_eq!(next[0], 0, "what comes next comes next");
+        assert!(!schedule.is_all_handed_out());
+    }
+
+    #[test]
+    fn runs_end_where_time_is_up() {
+        let mut schedule = Schedule::new([60_000, 60_000, 600_000, 60_000].into_iter(), 2);
+        let Frontier::Execute(range) = schedule.at_frontier(0) else { panic!("nobody else has it") };
+        assert_eq!(range, 0..2);
+        let runs: Vec<_> = std::iter::from_fn(|| schedule.speculate()).map(|run| run.range.clone()).collect();
+        assert_eq!(runs, [2..3, 3..4]);
+        assert!(schedule.is_all_handed_out());
+    }
+
+    #[test]
     fn a_chain_that_is_known_already_goes_on() {
-        let mut schedule = Schedule::new(100, 2);
+        let mut schedule = Schedule::new(limits(100), 2);
         let chain: Vec<u32> = (0..100).collect();
         schedule.set_chains(std::slice::from_ref(&chain));
         let run = schedule.speculate().unwrap();

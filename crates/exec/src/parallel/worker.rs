@@ -86,6 +86,8 @@ pub(crate) struct Worker<'a, S: DatabaseRef> {
     /// Hashes of what was published and not announced yet.
     pub(crate) hashes: Vec<u32>,
     pub(crate) tracker: Tracker,
+    /// Gas and gas limit of the transactions of a run.
+    used: Vec<(u64, u64)>,
     hot: HotSlots,
     /// How much of the list of hot slots is known.
     known_heat: usize,
@@ -137,10 +139,14 @@ pub(crate) fn work<S: DatabaseRef + Sync>(shared: &Shared<'_, S>) -> Owners {
         }
         match schedule.speculate() {
             Some(run) => {
+                if schedule.is_all_handed_out() {
+                    shared.wake.notify_all();
+                }
                 drop(schedule);
                 worker.speculate(shared, &run);
             }
-            None if shared.is_over() => break,
+            // Who has nothing more to do leaves at once: to wake up for the end of the block takes its time.
+            None if shared.is_over() || schedule.is_all_handed_out() => break,
             None => shared.wake.wait(&mut schedule),
         }
     }
@@ -156,6 +162,7 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
             evm: worker_evm(shared.block, shared.config, view),
             hashes: Vec::new(),
             tracker: Tracker::default(),
+            used: Vec::new(),
             hot: HotSlots::default(),
             known_heat: 0,
             keeps: shared.config.access_list == AccessListUse::Ignore,
@@ -180,6 +187,7 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
         self.follow_heat(shared);
         self.view().beneficiary_state = *shared.beneficiary.lock();
         self.hashes.clear();
+        self.used.clear();
         self.forget();
         for index in run.range.clone() {
             let result = self.run(index, Inputs::Guessed);
@@ -192,13 +200,19 @@ impl<'a, S: DatabaseRef> Worker<'a, S> {
             let range = self.take(accesses);
             let result = result.ok().map(|(result, fee)| self.included(index, result, fee));
             match &result {
-                Some(_) => self.publish(accesses, &range, index),
+                Some(included) => {
+                    self.publish(accesses, &range, index);
+                    let limit = self.transactions[index as usize].gas_limit();
+                    self.used.push((included.receipt.cumulative_gas_used(), limit));
+                }
                 None => self.discard(),
             }
             executed.push(Executed { result, accesses: range });
         }
         self.announce(run.range.start);
-        shared.schedule.lock().finish(run);
+        let mut schedule = shared.schedule.lock();
+        schedule.finish(run);
+        schedule.note_gas(self.used.drain(..));
     }
 
     /// Learns which slots became hot, or turned out not to be worth tracking.

@@ -233,7 +233,7 @@ slither: deps-node $(SLITHER)/.installed
 	cd contracts
 	rm -f ../target/contracts/slither.json
 	export PATH="$$PWD/../node_modules/.bin:$$PATH" FOUNDRY_PROFILE=slither
-	../$(SLITHER)/bin/slither . --config-file slither.config.json --fail-none --json ../target/contracts/slither.json > ../target/contracts/slither.log 2>&1
+	../$(SLITHER)/bin/slither . --fail-none --json ../target/contracts/slither.json > ../target/contracts/slither.log 2>&1
 	node tools/slither.mjs ../target/contracts/slither.json
 
 $(SLITHER)/.installed: contracts/tools/requirements.txt

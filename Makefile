@@ -124,6 +124,12 @@ tsan:
 loans:
 	$(TEST_ENV) BRAID_LOANS=$(LOANS) cargo test --release --locked --package braid-microloans-arithmetic --test random_loans
 
+## disaster-day  micro-loans on a bad day: LOANS=1000, a third of the callbacks disturbed, SIGKILL at every step; the books end as on a calm one
+.PHONY: disaster-day
+disaster-day: LOANS = 1000
+disaster-day:
+	$(TEST_ENV) BRAID_DISASTER_LOANS=$(LOANS) cargo test $(TEST_FLAGS) --workspace --test disaster -- --nocapture
+
 ## deps       what the tests need besides Rust, from npm and PyPI, as locked
 .PHONY: deps deps-node deps-python
 deps: deps-node deps-python

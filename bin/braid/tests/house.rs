@@ -37,7 +37,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     ),
     ("apps/microloans/ledger", &["microloans-arithmetic"]),
     ("apps/microloans/rails", &["microloans-arithmetic"]),
-    ("apps/microloans/service", &["microloans-arithmetic", "microloans-ledger", "microloans-rails"]),
+    ("apps/microloans/service", &["microloans-arithmetic", "microloans-ledger", "microloans-rails", "microloans-ussd"]),
     ("apps/microloans/simulator", &[]),
     ("apps/microloans/ussd", &["microloans-arithmetic", "microloans-rails"]),
     ("apps/risk", &[]),

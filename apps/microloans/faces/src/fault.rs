@@ -52,6 +52,7 @@ impl From<LedgerError> for Fault {
             | LedgerError::Limit { .. } => Self::Refused(error.to_string()),
             LedgerError::Database(_)
             | LedgerError::DoesNotOpen
+            | LedgerError::PinHash
             | LedgerError::Randomness(_)
             | LedgerError::Corrupt(_)
             | LedgerError::Json(_) => {

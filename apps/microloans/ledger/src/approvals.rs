@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 use crate::{
     ApprovalId, LedgerError, LegId, LoanId, PaymentId, PersonId, audit,
     journal::{self, Account, Entry, Kind},
-    limits, loans, payments,
+    limits,
+    loans::{self, NewTerms},
+    payments, pin,
     product::{self, Catalogue},
     store::{Columns as _, Source, Write},
     time, vault,
@@ -54,6 +56,15 @@ pub enum Action {
         /// How much.
         amount: String,
     },
+    /// Let a loan go on with other terms.
+    Restructure {
+        /// Which.
+        loan: LoanId,
+        /// In how many instalments from now on.
+        instalments: u32,
+        /// At which rate; none for the one before.
+        annual_rate_percent: Option<String>,
+    },
     /// Give a loan up as lost.
     WriteOff {
         /// Which.
@@ -78,6 +89,11 @@ pub enum Action {
         /// `frozen` or `disputed`.
         hold: String,
     },
+    /// Take a person's PIN away, so that they can choose another: after it was forgotten, or the telephone was lost.
+    ForgetPin {
+        /// Whose.
+        person: PersonId,
+    },
     /// Destroy the key of a person's data.
     Erase {
         /// Whose.
@@ -93,10 +109,12 @@ impl Action {
             Self::AssignPayment { .. } => "assign_payment",
             Self::Refund { .. } => "refund",
             Self::Waive { .. } => "waive",
+            Self::Restructure { .. } => "restructure",
             Self::WriteOff { .. } => "write_off",
             Self::SettleLeg { .. } => "settle_leg",
             Self::ResolveContradiction { .. } => "resolve_contradiction",
             Self::Release { .. } => "release",
+            Self::ForgetPin { .. } => "forget_pin",
             Self::Erase { .. } => "erase",
         }
     }
@@ -106,13 +124,14 @@ impl Action {
             Self::Offer { loan }
             | Self::Refund { loan }
             | Self::Waive { loan, .. }
+            | Self::Restructure { loan, .. }
             | Self::WriteOff { loan }
             | Self::Release { loan, .. } => loan.as_str(),
             Self::Deposit { evidence, .. } => evidence,
             Self::AssignPayment { payment, .. } => payment.as_str(),
             Self::SettleLeg { leg, .. } => leg.as_str(),
             Self::ResolveContradiction { id } => id,
-            Self::Erase { person } => person.as_str(),
+            Self::ForgetPin { person } | Self::Erase { person } => person.as_str(),
         }
     }
 }
@@ -217,10 +236,15 @@ async fn execute(write: &mut Write, catalogue: &Catalogue, action: &Action) -> R
             let amount = record.currency.parse(amount)?;
             loans::waive(write, loan, product::component(component)?, amount).await
         }
+        Action::Restructure { loan, instalments, annual_rate_percent } => {
+            let new = NewTerms { instalments: *instalments, annual_rate_percent: annual_rate_percent.clone() };
+            loans::restructure(write, loan, &new).await
+        }
         Action::WriteOff { loan } => loans::write_off(write, loan).await,
         Action::SettleLeg { leg, receipt } => payments::settle_by_hand(write, leg, receipt.as_deref()).await.map(drop),
         Action::ResolveContradiction { id } => payments::resolve(write, id).await,
         Action::Release { loan, hold } => loans::hold(write, loan, hold, loans::Hold::Ends).await,
+        Action::ForgetPin { person } => pin::forget(write, person).await,
         Action::Erase { person } => vault::erase(write, person).await,
     }
 }

@@ -43,6 +43,9 @@ pub enum LedgerError {
     /// No random numbers.
     #[error("failed to get random numbers: {0}")]
     Randomness(#[from] getrandom::Error),
+    /// A PIN that could not be hashed, for want of memory.
+    #[error("failed to hash a PIN")]
+    PinHash,
     /// The database failed, or refused.
     #[error("failed to use the database")]
     Database(#[from] sqlx::Error),

@@ -120,7 +120,7 @@ async fn inspect_loan(
         return Ok(());
     };
     let day: Date = day.parse()?;
-    let loan = loans::replay(source, record, day).await?;
+    let loan = loans::replay_all(source, record, day).await?;
     let totals = loan.totals();
     found.loans += 1;
     for component in Component::ALL {

@@ -13,13 +13,14 @@
 //! - What one person proposes, another one approves.
 //! - A person's data is sealed with a key of its own, which can be destroyed.
 //!
-//! Reading order: [`states`], [`store`], [`journal`], [`loans`], [`payments`]; [`vault`], [`pii`]; [`rules`], [`product`]; [`approvals`], [`idempotency`], [`audit`], [`inspect`].
+//! Reading order: [`states`], [`store`], [`journal`], [`loans`], [`payments`]; [`vault`], [`pii`], [`pin`]; [`complaints`]; [`rules`], [`product`]; [`approvals`], [`idempotency`], [`audit`], [`inspect`].
 
 #![forbid(unsafe_code)]
 
 pub mod approvals;
 pub mod audit;
 pub mod code;
+pub mod complaints;
 mod error;
 pub mod id;
 pub mod idempotency;
@@ -29,6 +30,7 @@ pub mod limits;
 pub mod loans;
 pub mod payments;
 pub mod pii;
+pub mod pin;
 pub mod product;
 pub mod rules;
 pub mod states;

@@ -26,3 +26,9 @@ pub const CODE_DRAWS: u32 = 16;
 
 /// Inquiries about a payout or collection before a person is asked.
 pub const MAX_INQUIRIES: i64 = 60;
+
+/// Legs that are compared with one day's statement.
+pub const MAX_COMPARED: i64 = 200_000;
+
+/// For how long a leg that failed is compared with statements, in milliseconds: a week, in case it happened after all.
+pub const FAILED_LEGS_KEPT_MS: i64 = 7 * 24 * 3_600 * 1_000;

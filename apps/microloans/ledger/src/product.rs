@@ -39,6 +39,9 @@ pub struct Product {
     pub apr_percent_max: String,
     /// The regulated lender whose loan it is, where the law does not let others lend.
     pub regulated_lender: Option<String>,
+    /// Up to how much is offered at once, by these rules alone; what is above, or everything without it, people decide on.
+    #[serde(default)]
+    pub instant_max: Option<String>,
 }
 
 /// Terms as text: what is kept with a loan.
@@ -66,6 +69,9 @@ pub struct ProductTerms {
     pub fees: Vec<ProductFee>,
     /// What paying late costs.
     pub late: Option<ProductLate>,
+    /// Days after the payout within which the money may be given back for the interest so far alone; fees that were kept back are then given back too.
+    #[serde(default)]
+    pub cooling_off_days: u16,
 }
 
 /// A fee.
@@ -174,6 +180,7 @@ impl Product {
             return Err(LedgerError::invalid(format!("product {} has no number of instalments", self.id)));
         }
         let (min, max) = self.principal_bounds(rules.currency)?;
+        self.is_instant(rules.currency, min)?;
         self.apr_percent_max.parse::<Rate>()?;
         for principal in [min, max] {
             for instalments in [self.instalments_min, self.instalments_max] {
@@ -190,6 +197,25 @@ impl Product {
             return Err(LedgerError::invalid(format!("product {} has no principal", self.id)));
         }
         Ok((min, max))
+    }
+
+    /// The least and the most that is lent, in minor units.
+    ///
+    /// # Errors
+    /// If they are no amounts, which the check at the start refuses.
+    pub fn bounds(&self) -> Result<(Currency, Minor, Minor), LedgerError> {
+        let currency = rules::of_country(&self.country)?.currency;
+        let (low, high) = self.principal_bounds(currency)?;
+        Ok((currency, low, high))
+    }
+
+    /// Whether so much is offered without people deciding.
+    ///
+    /// # Errors
+    /// If the bound is no amount, which the check at the start refuses.
+    pub fn is_instant(&self, currency: Currency, principal: Minor) -> Result<bool, LedgerError> {
+        let Some(most) = &self.instant_max else { return Ok(false) };
+        Ok(principal <= currency.parse(most)?)
     }
 
     /// Whether a borrower may have so much of it, in so many instalments.
@@ -367,10 +393,12 @@ pub(crate) mod tests {
                     when: "disbursement".to_owned(),
                 }],
                 late: Some(ProductLate { percent: "5".to_owned(), grace_days: 3, cap_percent: "20".to_owned() }),
+                cooling_off_days: 0,
             },
             rail: "daraja".to_owned(),
             apr_percent_max: "60".to_owned(),
             regulated_lender: None,
+            instant_max: None,
         }
     }
 

@@ -27,6 +27,7 @@ struct File {
     country: String,
     from: String,
     currency: String,
+    calling_code: String,
     utc_offset_minutes: i32,
     weekend: Vec<String>,
     payment_multiple: String,
@@ -65,6 +66,8 @@ pub struct Rules {
     pub from: Date,
     /// The currency that borrowers earn, and are lent.
     pub currency: Currency,
+    /// What telephone numbers of the country begin with.
+    pub calling_code: String,
     /// How far local time is ahead of UTC.
     pub utc_offset_minutes: i32,
     /// Days of the week without business, 0 being Monday.
@@ -102,6 +105,7 @@ impl Rules {
         });
         Ok(Self {
             country: file.country,
+            calling_code: file.calling_code,
             from: file.from.parse()?,
             utc_offset_minutes: file.utc_offset_minutes,
             weekend: file.weekend.iter().map(|day| weekday(day)).collect::<Result<_, _>>()?,
@@ -154,6 +158,16 @@ pub fn in_force(country: &str, day: Date) -> Result<Rules, LedgerError> {
 pub fn of_country(country: &str) -> Result<Rules, LedgerError> {
     let rules = all()?.into_iter().filter(|rules| rules.country == country).max_by_key(|rules| rules.from);
     rules.ok_or_else(|| LedgerError::invalid(format!("{country:?} is not a country of this service")))
+}
+
+/// The rules of the country that a telephone number belongs to: digits without a plus sign.
+///
+/// # Errors
+/// If it is none of those of this service.
+pub fn of_number(digits: &str) -> Result<Rules, LedgerError> {
+    let rules = all()?.into_iter().filter(|rules| digits.starts_with(&rules.calling_code));
+    let rules = rules.max_by_key(|rules| rules.from);
+    rules.ok_or_else(|| LedgerError::invalid("the number is not of a country of this service"))
 }
 
 fn latest(rules: Vec<Rules>, country: &str, day: Date) -> Option<Rules> {

@@ -6,6 +6,7 @@ CREATE TABLE person (
     country TEXT NOT NULL,
     language TEXT NOT NULL,
     wrapped_key TEXT,
+    consented_at BIGINT,
     created_at BIGINT NOT NULL,
     erased_at BIGINT,
     CHECK ((wrapped_key IS NULL) = (erased_at IS NOT NULL))
@@ -24,6 +25,16 @@ CREATE TABLE person_index (
     blind TEXT NOT NULL,
     person TEXT NOT NULL REFERENCES person (id),
     PRIMARY KEY (kind, blind)
+);
+
+-- The hash of a PIN, and the tries since it was last right: a try is counted before it is checked.
+CREATE TABLE pin (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    hash TEXT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0,
+    locks BIGINT NOT NULL DEFAULT 0,
+    locked_until BIGINT,
+    set_at BIGINT NOT NULL
 );
 
 -- The tables of states, filled from the program; the triggers look here.
@@ -83,9 +94,10 @@ CREATE TABLE hold (
 CREATE TABLE adjustment (
     loan TEXT NOT NULL REFERENCES loan (id),
     seq BIGINT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('waive', 'write_off')),
+    kind TEXT NOT NULL CHECK (kind IN ('waive', 'write_off', 'restructure')),
     component TEXT,
     amount BIGINT,
+    terms TEXT,
     dated TEXT NOT NULL,
     PRIMARY KEY (loan, seq)
 );
@@ -100,9 +112,11 @@ CREATE TABLE leg (
     state TEXT NOT NULL,
     provider_reference TEXT,
     receipt TEXT,
+    hinted_receipt TEXT,
     inquiries BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
-    sent_at BIGINT
+    sent_at BIGINT,
+    on_statement TEXT
 );
 CREATE INDEX leg_by_loan ON leg (loan);
 CREATE INDEX leg_by_state ON leg (state);
@@ -170,6 +184,29 @@ CREATE TABLE contradiction (
     UNIQUE (kind, leg)
 );
 
+-- What a borrower complains about, and until when they are answered.
+CREATE TABLE complaint (
+    code TEXT PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES person (id),
+    loan TEXT REFERENCES loan (id),
+    matter TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    answer_until BIGINT NOT NULL,
+    answered_at BIGINT,
+    answered_by TEXT,
+    answer TEXT
+);
+CREATE INDEX complaint_open ON complaint (answer_until) WHERE answered_at IS NULL;
+
+-- Days of a provider's statement that were compared with the legs, and what came of it.
+CREATE TABLE reconciliation (
+    rail TEXT NOT NULL,
+    day TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    counts TEXT NOT NULL,
+    PRIMARY KEY (rail, day)
+);
+
 CREATE TABLE account (
     name TEXT NOT NULL,
     currency TEXT NOT NULL,
@@ -193,7 +230,8 @@ CREATE INDEX entry_by_day ON entry (day, seq);
 -- What happens once is booked once.
 CREATE UNIQUE INDEX entry_once ON entry (kind, subject)
     WHERE kind IN ('deposit', 'payout_requested', 'payout_succeeded', 'payout_failed', 'payout_contradicted', 'refund_requested',
-                   'refund_succeeded', 'refund_failed', 'payment_received', 'committed');
+                   'refund_succeeded', 'refund_failed', 'payment_received', 'committed', 'charge_booked', 'payment_reversed',
+                   'fee_returned');
 
 CREATE TABLE transfer (
     entry BIGINT NOT NULL REFERENCES entry (seq),

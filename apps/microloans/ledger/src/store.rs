@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The version of the tables that this program writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// The advisory lock of a writer in PostgreSQL: an arbitrary number that only this program uses.
 const WRITER_LOCK: i64 = 0x6272_6169_646c_6e73;

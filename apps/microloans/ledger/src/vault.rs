@@ -44,6 +44,14 @@ impl Field {
             Self::NationalId => "national_id",
         }
     }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Name => "the name",
+            Self::Phone => "the phone number",
+            Self::NationalId => "the number of the identity document",
+        }
+    }
 }
 
 /// What is known about a person.
@@ -63,6 +71,7 @@ pub struct Vault {
     wrapping: Zeroizing<[u8; KEY_BYTES]>,
     blinding: Zeroizing<[u8; KEY_BYTES]>,
     tokens: Zeroizing<[u8; KEY_BYTES]>,
+    pepper: Zeroizing<[u8; KEY_BYTES]>,
 }
 
 impl fmt::Debug for Vault {
@@ -80,6 +89,7 @@ impl Vault {
             wrapping: derive("braid microloans: wrapping of persons' keys"),
             blinding: derive("braid microloans: index of persons"),
             tokens: derive("braid microloans: callback tokens"),
+            pepper: derive("braid microloans: PINs"),
         }
     }
 
@@ -87,6 +97,11 @@ impl Vault {
     #[must_use]
     pub fn blind(&self, kind: &str, value: &[u8]) -> String {
         const_hex::encode(mac(&self.blinding, &[kind.as_bytes(), value]))
+    }
+
+    /// The secret without which PINs cannot be tried against their hashes.
+    pub(crate) fn pepper(&self) -> &[u8; KEY_BYTES] {
+        &self.pepper
     }
 
     /// The part of a callback address that nobody can guess, of a payment leg or a rail.
@@ -165,17 +180,29 @@ pub async fn register(
     language: &str,
     record: &Record,
 ) -> Result<PersonId, LedgerError> {
-    check_phone(record.phone.expose())?;
-    LedgerError::check_text("the name", record.name.expose())?;
-    LedgerError::check_text("the number of the identity document", record.national_id.expose())?;
-    if !(2..=3).contains(&language.len()) || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        return Err(LedgerError::invalid("a language is written as two or three small letters"));
-    }
-    if find(write, record.phone.expose()).await?.is_some() {
+    let id = begin(write, country, language, &record.phone).await?;
+    set_field(write, &id, Field::Name, &record.name).await?;
+    set_field(write, &id, Field::NationalId, &record.national_id).await?;
+    Ok(id)
+}
+
+/// Registers a person of whom nothing but the telephone number is known yet. The same number again is refused.
+///
+/// # Errors
+/// If the number is no number or somebody has it, the language is none, or the database fails.
+pub async fn begin(
+    write: &mut Write,
+    country: &str,
+    language: &str,
+    phone: &Pii<String>,
+) -> Result<PersonId, LedgerError> {
+    check_phone(phone.expose())?;
+    check_language(language)?;
+    if find(write, phone.expose()).await?.is_some() {
         return Err(LedgerError::conflict("somebody with this phone number is registered"));
     }
     let person = PersonId::random()?;
-    let (key, wrapped) = write.vault.new_wrapped_key(&person)?;
+    let (_, wrapped) = write.vault.new_wrapped_key(&person)?;
     sqlx::query("INSERT INTO person (id, country, language, wrapped_key, created_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(person.as_str())
         .bind(country)
@@ -184,17 +211,8 @@ pub async fn register(
         .bind(write.millis())
         .execute(&mut *write.tx)
         .await?;
-    let values = [(Field::Name, &record.name), (Field::Phone, &record.phone), (Field::NationalId, &record.national_id)];
-    for (field, value) in values {
-        let sealed = seal(&key, person.as_str(), field.name(), value.expose().as_bytes())?;
-        sqlx::query("INSERT INTO person_field (person, field, sealed) VALUES ($1, $2, $3)")
-            .bind(person.as_str())
-            .bind(field.name())
-            .bind(sealed)
-            .execute(&mut *write.tx)
-            .await?;
-    }
-    let blind = write.vault.blind(Field::Phone.name(), record.phone.expose().as_bytes());
+    set_field(write, &person, Field::Phone, phone).await?;
+    let blind = write.vault.blind(Field::Phone.name(), phone.expose().as_bytes());
     sqlx::query("INSERT INTO person_index (kind, blind, person) VALUES ($1, $2, $3)")
         .bind(Field::Phone.name())
         .bind(blind)
@@ -203,6 +221,98 @@ pub async fn register(
         .await?;
     crate::audit::record(write, "person.register", person.as_str(), "").await?;
     Ok(person)
+}
+
+/// Seals a field of a person's record, once: what is there stays.
+///
+/// # Errors
+/// If it is empty or too long, there is no such person, the data has been erased, or the database fails.
+pub async fn set_field(
+    write: &mut Write,
+    person: &PersonId,
+    field: Field,
+    value: &Pii<String>,
+) -> Result<(), LedgerError> {
+    LedgerError::check_text(field.words(), value.expose())?;
+    let wrapped = person_row(write, person).await?.optional("wrapped_key")?.ok_or(LedgerError::Erased)?;
+    let key = write.vault.unwrap_key(person, &wrapped)?;
+    let sealed = seal(&key, person.as_str(), field.name(), value.expose().as_bytes())?;
+    let query = sqlx::query(
+        "INSERT INTO person_field (person, field, sealed) VALUES ($1, $2, $3) ON CONFLICT (person, field) DO NOTHING",
+    );
+    query.bind(person.as_str()).bind(field.name()).bind(sealed).execute(&mut *write.tx).await?;
+    Ok(())
+}
+
+/// Writes down that a person agreed to their data being kept.
+///
+/// # Errors
+/// If there is no such person, or the database fails.
+pub async fn consent(write: &mut Write, person: &PersonId, language: &str) -> Result<(), LedgerError> {
+    person_row(write, person).await?;
+    let query = sqlx::query("UPDATE person SET consented_at = $2 WHERE id = $1 AND consented_at IS NULL");
+    query.bind(person.as_str()).bind(write.millis()).execute(&mut *write.tx).await?;
+    crate::audit::record(write, "person.consent", person.as_str(), language).await
+}
+
+/// Changes the language that a person is spoken to in.
+///
+/// # Errors
+/// If the language is none, there is no such person, or the database fails.
+pub async fn set_language(write: &mut Write, person: &PersonId, language: &str) -> Result<(), LedgerError> {
+    check_language(language)?;
+    let query = sqlx::query("UPDATE person SET language = $2 WHERE id = $1").bind(person.as_str()).bind(language);
+    query.execute(&mut *write.tx).await?;
+    Ok(())
+}
+
+/// How far a person's registration has come; nothing of their data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Who.
+    pub id: PersonId,
+    /// In which country.
+    pub country: String,
+    /// The language they are spoken to in.
+    pub language: String,
+    /// Whether they have agreed to their data being kept.
+    pub has_consented: bool,
+    /// Whether there is the number of an identity document.
+    pub has_identity: bool,
+    /// Whether they have a PIN.
+    pub has_pin: bool,
+}
+
+/// How far the registration of the person with a telephone number has come.
+///
+/// # Errors
+/// If the database fails.
+pub async fn standing(source: &mut impl Source, vault: &Vault, phone: &str) -> Result<Option<Standing>, LedgerError> {
+    let row = sqlx::query(
+        "SELECT person.id, person.country, person.language, person.consented_at,
+             (SELECT COUNT(*) FROM person_field WHERE person = person_index.person AND field = $3) AS ids,
+             (SELECT COUNT(*) FROM pin WHERE person = person_index.person) AS pins
+         FROM person_index JOIN person ON person.id = person_index.person WHERE kind = $1 AND blind = $2",
+    );
+    let row = row.bind(Field::Phone.name()).bind(vault.blind(Field::Phone.name(), phone.as_bytes()));
+    let row = row.bind(Field::NationalId.name()).fetch_optional(source.rows()).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Standing {
+        id: row.parsed("id")?,
+        country: row.text("country")?,
+        language: row.text("language")?,
+        has_consented: row.optional_number("consented_at")?.is_some(),
+        has_identity: row.number("ids")? > 0,
+        has_pin: row.number("pins")? > 0,
+    }))
+}
+
+fn check_language(language: &str) -> Result<(), LedgerError> {
+    if (2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        Ok(())
+    } else {
+        Err(LedgerError::invalid("a language is written as two or three small letters"))
+    }
 }
 
 /// The person with a telephone number.
@@ -246,17 +356,29 @@ pub async fn reveal(
     Ok(Pii::new(value))
 }
 
-/// Opens the whole record, for a reason that is written into the audit log.
+/// Opens the whole record, for a reason that is written into the audit log. What is not known yet is empty.
 ///
 /// # Errors
 /// As [`reveal`].
 pub async fn reveal_all(write: &mut Write, person: &PersonId, reason: &str) -> Result<Record, LedgerError> {
     let [name, phone, national_id] = Field::ALL;
     Ok(Record {
-        name: reveal(write, person, name, reason).await?,
-        phone: reveal(write, person, phone, reason).await?,
-        national_id: reveal(write, person, national_id, reason).await?,
+        name: reveal_if_known(write, person, name, reason).await?,
+        phone: reveal_if_known(write, person, phone, reason).await?,
+        national_id: reveal_if_known(write, person, national_id, reason).await?,
     })
+}
+
+async fn reveal_if_known(
+    write: &mut Write,
+    person: &PersonId,
+    field: Field,
+    reason: &str,
+) -> Result<Pii<String>, LedgerError> {
+    match reveal(write, person, field, reason).await {
+        Err(LedgerError::NotFound("field", _)) => Ok(Pii::new(String::new())),
+        other => other,
+    }
 }
 
 /// Destroys a person's key, and the data with it. The loans stay, without a person behind them.
@@ -268,7 +390,11 @@ pub async fn erase(write: &mut Write, person: &PersonId) -> Result<(), LedgerErr
     if crate::loans::open_loans(write, person).await? > 0 {
         return Err(LedgerError::conflict("a loan of this person is not over"));
     }
-    for deletion in ["DELETE FROM person_index WHERE person = $1", "DELETE FROM person_field WHERE person = $1"] {
+    for deletion in [
+        "DELETE FROM person_index WHERE person = $1",
+        "DELETE FROM person_field WHERE person = $1",
+        "DELETE FROM pin WHERE person = $1",
+    ] {
         sqlx::query(deletion).bind(person.as_str()).execute(&mut *write.tx).await?;
     }
     sqlx::query("UPDATE person SET wrapped_key = NULL, erased_at = $2 WHERE id = $1 AND erased_at IS NULL")

@@ -10,12 +10,15 @@ use braid_microloans_arithmetic::Component;
 use braid_microloans_ledger::{
     Actor, ApprovalId, Ledger, LedgerError, LegId, LegState, LoanId, LoanState, PersonId, Pii, Write,
     approvals::{self, Action, Decision},
-    audit,
+    audit, complaints,
     idempotency::{self, Answer, Request},
     inspect,
     journal::{self, Account, account, merkle, seal},
     loans::{self, Application, Consent, LoanRecord},
-    payments::{self, Incoming, LegKind, Receipt, Report},
+    payments::{
+        self, Incoming, LegKind, Receipt, Report,
+        statement::{self, TakenBack},
+    },
     product::{Catalogue, Product},
     vault::{self, Record, Vault},
 };
@@ -64,6 +67,10 @@ scenarios![
     money_without_a_loan_waits_in_suspense,
     a_payment_booked_late_takes_its_place,
     a_loss_is_a_loss_and_a_recovery_a_recovery,
+    other_terms_owe_what_the_old_ones_did,
+    a_payment_that_was_reversed_is_owed_again,
+    what_a_provider_charges_is_booked_once,
+    complaints_wait_for_an_answer,
     the_database_refuses_what_the_tables_do_not_have,
     a_changed_journal_is_noticed,
     days_are_sealed_and_entries_proved,
@@ -272,6 +279,106 @@ fn incoming(receipt: &str, amount: i128, at: Timestamp, reference: Option<String
 
 fn owed(id: &LoanId, component: Component) -> Account {
     Account::Owed(id.clone(), component)
+}
+
+async fn other_terms_owe_what_the_old_ones_did(mut bench: Bench) {
+    bench.deposit("50000", "bank-1").await;
+    let id = bench.active().await;
+    // Two instalments fall due, of which a part is paid; then the loan goes on in ten at another rate.
+    bench.pass_days(65);
+    bench.pay(&id, "R1", 100_000, bench.now).await;
+    bench.holds().await;
+    let owed_in_all = async |bench: &Bench| {
+        let mut sum = 0;
+        for component in Component::ALL {
+            sum += bench.balance(&owed(&id, component)).await;
+        }
+        sum
+    };
+    let before = owed_in_all(&bench).await;
+    let principal = bench.balance(&owed(&id, Component::Principal)).await;
+    let rate = Some("12".to_owned());
+    bench.approved(Action::Restructure { loan: id.clone(), instalments: 10, annual_rate_percent: rate }).await;
+    assert_eq!(bench.loan(&id).await.state, LoanState::Restructured);
+    bench.holds().await;
+    assert_eq!(bench.balance(&owed(&id, Component::Principal)).await, principal);
+    // Interest of the days since the last instalment is charged with the change, and nothing else.
+    let accrued = owed_in_all(&bench).await - before;
+    assert!((0..20_000).contains(&accrued), "{accrued}");
+    let schedule = async |bench: &Bench| {
+        let mut read = bench.ledger.read().await.unwrap();
+        let loan = loans::loan(&mut read, &id).await.unwrap();
+        loans::schedule(&mut read, &loan, loan.local_date(bench.now).unwrap()).await.unwrap()
+    };
+    let lines = schedule(&bench).await;
+    assert_eq!(lines.len(), 10);
+    let currency: braid_microloans_arithmetic::Currency = "KES".parse().unwrap();
+    for (at, line) in lines.iter().enumerate() {
+        bench.now = format!("{}T09:00:00Z", line.due).parse().unwrap();
+        let amount = currency.parse(&line.total).unwrap();
+        bench.pay(&id, &format!("N{at}"), amount, bench.now).await;
+        bench.holds().await;
+    }
+    // Cents that no telephone pays are waived when the last instalment is due.
+    bench.pass_days(1);
+    let mut write = bench.write().await;
+    loans::close_day(&mut write, "KE", 100).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(bench.loan(&id).await.state, LoanState::Closed);
+    assert_eq!(owed_in_all(&bench).await, 0);
+    assert_eq!(bench.balance(&Account::CapitalAvailable).await, 5_000_000, "the lenders have their money again");
+    bench.holds().await;
+    let again =
+        bench.propose(Action::Restructure { loan: id.clone(), instalments: 2, annual_rate_percent: None }).await;
+    assert!(bench.decide("peter", &again).await.is_err(), "nothing is owed");
+}
+
+async fn a_payment_that_was_reversed_is_owed_again(mut bench: Bench) {
+    bench.deposit("50000", "bank-1").await;
+    let id = bench.active().await;
+    bench.pay(&id, "R1", 100_000, bench.now).await;
+    let float = bench.balance(&Account::Float("daraja".to_owned())).await;
+    let take_back = async |bench: &Bench, receipt: &str, amount: i128| {
+        let mut write = bench.write().await;
+        let became = statement::take_back(&mut write, "daraja", receipt, amount, "2026-11-23".parse().unwrap()).await;
+        write.commit().await.unwrap();
+        became.unwrap()
+    };
+    assert_eq!(take_back(&bench, "R1", 90_000).await, TakenBack::ForAPerson, "not a part");
+    assert_eq!(take_back(&bench, "R2", 90_000).await, TakenBack::ForAPerson, "not what is not known");
+    assert_eq!(take_back(&bench, "R1", 100_000).await, TakenBack::Booked);
+    assert_eq!(take_back(&bench, "R1", 100_000).await, TakenBack::Known);
+    assert_eq!(bench.balance(&owed(&id, Component::Principal)).await, 1_000_000);
+    assert_eq!(bench.balance(&Account::Float("daraja".to_owned())).await, float - 100_000);
+    bench.holds().await;
+}
+
+async fn what_a_provider_charges_is_booked_once(bench: Bench) {
+    bench.deposit("50000", "bank-1").await;
+    for _ in 0..3 {
+        let mut write = bench.write().await;
+        let amount = ("KES".parse().unwrap(), 500);
+        statement::charge(&mut write, "daraja", "R1", amount, "2026-11-23".parse().unwrap()).await.unwrap();
+        write.commit().await.unwrap();
+    }
+    assert_eq!(bench.balance(&Account::Charges).await, 500);
+    assert_eq!(bench.balance(&Account::Float("daraja".to_owned())).await, 5_000_000 - 500);
+    bench.holds().await;
+}
+
+async fn complaints_wait_for_an_answer(mut bench: Bench) {
+    let person = bench.register().await;
+    let mut write = bench.write().await;
+    let ticket = complaints::take(&mut write, &person, None, "treatment").await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(ticket.hours, 72, "Kenya's rules name no time");
+    let open = complaints::open(&mut bench.ledger.read().await.unwrap()).await.unwrap();
+    assert_eq!((open.len(), open[0].matter.as_str()), (1, "treatment"));
+    let mut write = bench.write().await;
+    complaints::answer(&mut write, &ticket.code, "We are sorry.").await.unwrap();
+    assert!(complaints::answer(&mut write, &ticket.code, "Again.").await.is_err(), "answered once");
+    write.commit().await.unwrap();
+    assert!(complaints::open(&mut bench.ledger.read().await.unwrap()).await.unwrap().is_empty());
 }
 
 async fn a_loan_is_lent_repaid_and_closed(mut bench: Bench) {

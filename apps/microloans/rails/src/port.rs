@@ -516,6 +516,14 @@ pub trait MobileMoney: Send + Sync + fmt::Debug {
     /// If there is no answer, or it cannot be read as a whole: half a statement is none.
     async fn statement(&self, span: Span) -> Result<Vec<StatementLine>, RailError>;
 
+    /// Tells the provider where deposits are to be told ([`Route::Validation`], [`Route::Confirmation`]), where it has to be told.
+    ///
+    /// # Errors
+    /// If there is no answer, or it refuses.
+    async fn register_deposits(&self, _callback: &CallbackUrl) -> Result<(), RailError> {
+        Ok(())
+    }
+
     /// Reads a callback. Pure: books nothing and asks nobody.
     ///
     /// # Errors

@@ -8,7 +8,12 @@ use std::{
 use braid_microloans_ledger::{Actor, Ledger, LedgerError, Write, product::Catalogue, store::Read};
 use braid_microloans_rails::MobileMoney;
 
-use crate::{Clock, auth::Callers, config::WorkerConfig, worker::Watch};
+use crate::{
+    Clock,
+    auth::Callers,
+    config::{UssdConfig, WorkerConfig},
+    worker::Watch,
+};
 
 /// The rails by their names.
 pub type Rails = BTreeMap<String, Arc<dyn MobileMoney>>;
@@ -28,6 +33,8 @@ pub struct App {
     pub clock: Clock,
     /// Where providers reach this service.
     pub callback_base: Arc<str>,
+    /// The menus of any telephone, if they are served.
+    pub ussd: Option<UssdConfig>,
     /// How the worker works.
     pub worker: WorkerConfig,
     /// Whether accepted loans are paid out without a command.

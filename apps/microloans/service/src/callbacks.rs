@@ -16,7 +16,7 @@ use braid_microloans_ledger::{
     Actor, LegId, Write,
     code::LoanCode,
     loans,
-    payments::{self, Incoming, outbox, told},
+    payments::{self, Incoming, LegKind, outbox, told},
     vault::Vault,
 };
 use braid_microloans_rails::{
@@ -133,7 +133,9 @@ async fn hear(app: &App, rail: &dyn MobileMoney, id: &LegId, state: State, is_an
     {
         payments::hint_receipt(&mut write, id, receipt).await?;
     }
-    if is_answer {
+    // Somebody may have made up the receipt by which a collection was asked about: that there is none such says nothing about it.
+    let is_hint = state == State::NotFound && leg.kind == LegKind::Collection;
+    if is_answer && !is_hint {
         worker::record_state(&mut write, rail, &leg, state).await?;
     } else if leg.state.is_open() {
         outbox::inquire(&mut write, id.as_str(), SignedDuration::ZERO).await?;

@@ -31,6 +31,21 @@ impl Clock {
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
+    /// The same time, for the rails.
+    #[must_use]
+    pub fn of_rails(&self) -> braid_microloans_rails::Clock {
+        let clock = self.clone();
+        braid_microloans_rails::Clock(Arc::new(move || clock.now()))
+    }
+
+    /// Sets a clock that is moved by hand; never back.
+    pub fn set(&self, to: Timestamp) {
+        if let Self::Manual(at) = self {
+            let mut at = at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *at = to.max(*at);
+        }
+    }
+
     /// Moves a clock that is moved by hand. The system's goes on by itself.
     pub fn advance(&self, by: SignedDuration) {
         if let Self::Manual(at) = self {

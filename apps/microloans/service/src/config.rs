@@ -11,7 +11,7 @@ use braid_microloans_ledger::product::{Catalogue, Product};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use crate::{auth::Callers, limits};
+use crate::{auth::Callers, limits, rails::RailConfig};
 
 /// The configuration file.
 #[derive(Debug, Deserialize)]
@@ -31,6 +31,11 @@ pub struct Config {
     /// What is offered.
     #[serde(default)]
     pub products: Vec<Product>,
+    /// Mobile money, by the names that products use.
+    #[serde(default)]
+    pub rails: BTreeMap<String, RailConfig>,
+    /// The menus of any telephone, if they are to be served.
+    pub ussd: Option<UssdConfig>,
     /// Public holidays by country, on which no working day ends.
     #[serde(default)]
     pub holidays: BTreeMap<String, Vec<String>>,
@@ -48,6 +53,20 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
 
 const fn yes() -> bool {
     true
+}
+
+/// The menus of any telephone (USSD).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UssdConfig {
+    /// The number that borrowers are told to call.
+    pub phone: String,
+    /// The file with a part of the address that only the network's gateway knows: `/SECRET/ussd`. Without it the address is `/ussd`, which is for
+    /// machines that nobody else reaches.
+    pub secret_file: Option<PathBuf>,
+    /// Whether there is a simulated handset, `/handset`, by which everybody can be every number.
+    #[serde(default)]
+    pub handset: bool,
 }
 
 /// A caller.

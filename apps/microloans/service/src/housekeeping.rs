@@ -1,4 +1,5 @@
-//! What happens by itself as time goes on: offers end, accepted loans are funded and paid out, days are booked and sealed.
+//! What happens by itself as time goes on: offers end, accepted loans are funded and paid out, days are booked and sealed, and statements
+//! are compared with what was booked.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +11,9 @@ use braid_microloans_ledger::{
     rules,
 };
 
-use crate::{app::App, limits};
+use jiff::SignedDuration;
+
+use crate::{app::App, limits, reconcile};
 
 fn actor() -> Actor {
     Actor::system("housekeeping")
@@ -19,7 +22,16 @@ fn actor() -> Actor {
 /// Keeps house until it is dropped.
 pub async fn run(app: App) {
     let pause = std::time::Duration::from_secs(app.worker.housekeeping_seconds.max(1).into());
+    let mut statements_at = app.clock.now();
     loop {
+        if app.clock.now() >= statements_at {
+            let next = SignedDuration::from_secs(limits::STATEMENT_PAUSE_SECONDS);
+            statements_at = app.clock.now().saturating_add(next).unwrap_or(statements_at);
+            if let Err(error) = reconcile::due(&app).await {
+                app.counts.failures.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(error = &error as &dyn std::error::Error, "a comparison with a statement failed");
+            }
+        }
         if let Err(error) = round(&app).await {
             app.counts.failures.fetch_add(1, Ordering::Relaxed);
             tracing::error!(error = &error as &dyn std::error::Error, "a round of housekeeping failed");

@@ -4,7 +4,7 @@
 //! row in the audit log are written together. Nothing waits for a provider; what is to be sent is a row of the outbox, and the [`worker`] sends it,
 //! asks what became of it, and can be killed anywhere.
 //!
-//! Reading order: [`config`], [`app`], [`auth`], [`posted`], [`api`], [`callbacks`], [`worker`], [`housekeeping`], [`serve`]; [`openapi`], [`metrics`], [`problem`].
+//! Reading order: [`config`], [`rails`], [`app`], [`auth`], [`posted`], [`api`], [`callbacks`], [`worker`], [`housekeeping`], [`reconcile`], [`desk`], [`serve`]; [`openapi`], [`metrics`], [`problem`].
 
 #![forbid(unsafe_code)]
 
@@ -14,12 +14,15 @@ pub mod auth;
 pub mod callbacks;
 pub mod clock;
 pub mod config;
+pub mod desk;
 pub mod housekeeping;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
 pub mod posted;
 pub mod problem;
+pub mod rails;
+pub mod reconcile;
 pub mod serve;
 pub mod worker;
 

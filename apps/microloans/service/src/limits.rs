@@ -1,5 +1,7 @@
 //! What the service refuses for its size, and how much it does at a time.
 
+use std::time::Duration;
+
 /// Bytes of a request: an application has a few hundred.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
@@ -23,3 +25,30 @@ pub const MAX_CALLERS: usize = 1_000;
 
 /// Characters of a caller's token, at least: 32 characters of base 64 or 16 have more than a hundred bits.
 pub const MIN_TOKEN_CHARS: usize = 32;
+
+/// Days of statements that are compared in one round.
+pub const DAYS_AT_A_TIME: usize = 31;
+
+/// Seconds after the end of a day from which its statement is taken to be whole: exports are made within minutes.
+pub const STATEMENT_AFTER_SECONDS: i64 = 3_600;
+
+/// Seconds between two attempts to have statements that are due.
+pub const STATEMENT_PAUSE_SECONDS: i64 = 600;
+
+/// Seconds after which nothing can come of a prompt any more: it stays on a telephone for five minutes at most, and the provider's queue keeps it for some.
+pub const COLLECTION_OVER_SECONDS: i64 = 3_600;
+
+/// Seconds after which a payment that we believe to have happened stands on a statement: three days, as payouts may wait in a provider's queue.
+pub const MISSING_AFTER_SECONDS: i64 = 3 * 24 * 3_600;
+
+/// PINs that are checked at the same moment: each fills some megabytes and a processor.
+pub const PIN_CHECKS: usize = 4;
+
+/// Languages that were chosen by numbers that have not agreed to being registered, and are kept in memory.
+pub const MAX_STRANGERS: usize = 10_000;
+
+/// Between two attempts to tell a provider where deposits are told.
+pub const REGISTRATION_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long requests that are being worked on may keep the service from stopping.
+pub const GRACE: Duration = Duration::from_secs(5);

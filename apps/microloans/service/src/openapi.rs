@@ -18,7 +18,8 @@ use crate::api::{approvals, books, loans, people};
         loans::schedule, loans::events, loans::legs,
         approvals::propose, approvals::pending, approvals::decide,
         books::entries, books::proof, books::day, books::accounts, books::inspection, books::suspense,
-        books::contradictions, books::log, books::portfolio,
+        books::contradictions, books::log, books::portfolio, books::reconciliations, books::complaints,
+        books::answer_complaint,
     ),
     modifiers(&Bearer),
     security(("token" = []))

@@ -62,9 +62,11 @@ impl From<LedgerError> for Problem {
             LedgerError::Forbidden(_) => StatusCode::FORBIDDEN,
             LedgerError::Erased => StatusCode::GONE,
             LedgerError::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
-            LedgerError::DoesNotOpen | LedgerError::Randomness(_) | LedgerError::Corrupt(_) | LedgerError::Json(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            LedgerError::DoesNotOpen
+            | LedgerError::PinHash
+            | LedgerError::Randomness(_)
+            | LedgerError::Corrupt(_)
+            | LedgerError::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         if status.is_server_error() {
             tracing::error!(error = &error as &dyn std::error::Error, "failed to answer");

@@ -1,6 +1,11 @@
 //! The service as a process: what is listened to, and what runs beside it.
 
-use std::{future::Future, sync::Arc, sync::atomic::Ordering};
+use std::{
+    future::{Future, IntoFuture as _},
+    path::Path,
+    sync::Arc,
+    sync::atomic::Ordering,
+};
 
 use axum::{
     Json, Router,
@@ -11,6 +16,8 @@ use axum::{
     routing::{get, post},
 };
 use braid_microloans_ledger::{Ledger, LedgerError};
+use braid_microloans_rails::port::CallbackUrl;
+use braid_microloans_ussd::{Gateway, http};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -22,6 +29,7 @@ use crate::{
     app::{App, Rails},
     callbacks,
     config::ConfigError,
+    desk::Desk,
     housekeeping, limits, metrics, openapi,
     problem::Problem,
     worker::{self, Watch},
@@ -61,6 +69,7 @@ pub async fn open(config: &Config, rails: Rails, clock: Clock) -> Result<App, Se
         callers: Arc::new(config.callers()?),
         clock,
         callback_base: config.callback_base.trim_end_matches('/').into(),
+        ussd: config.ussd.clone(),
         worker: config.worker,
         straight_through: config.straight_through,
         watch: Watch::default(),
@@ -68,7 +77,37 @@ pub async fn open(config: &Config, rails: Rails, clock: Clock) -> Result<App, Se
     })
 }
 
-/// All addresses.
+/// The menus of any telephone, at an address that only the network's gateway knows.
+///
+/// # Errors
+/// If the file with that part of the address cannot be read, or the texts of the menus cannot.
+pub fn menus(app: &App) -> Result<Router, ConfigError> {
+    let Some(config) = &app.ussd else { return Ok(Router::new()) };
+    let gateway = Gateway::new(Arc::new(Desk::new(app.clone())), config.phone.as_str());
+    let gateway = Arc::new(gateway.map_err(|error| ConfigError::Value(error.to_string()))?);
+    let menus = http::gateway_routes(Arc::clone(&gateway), app.clock.of_rails());
+    let menus = match &config.secret_file {
+        Some(path) => Router::new().nest(&format!("/{}", address_secret(path)?), menus),
+        None => menus,
+    };
+    let handset = if config.handset { http::handset_routes(gateway, app.clock.of_rails()) } else { Router::new() };
+    Ok(menus.merge(handset))
+}
+
+/// Letters and digits, as a part of an address.
+fn address_secret(path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File(path.to_owned(), error))?;
+    let secret = text.trim();
+    let is_one = secret.len() >= limits::MIN_TOKEN_CHARS && secret.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_one {
+        Ok(secret.to_owned())
+    } else {
+        let text = format!("{} holds fewer than {} letters and digits", path.display(), limits::MIN_TOKEN_CHARS);
+        Err(ConfigError::Value(text))
+    }
+}
+
+/// All addresses of the interface for programs.
 pub fn router(app: App) -> Router {
     let api = Router::new()
         .route("/v1/people", post(people::register))
@@ -100,7 +139,10 @@ pub fn router(app: App) -> Router {
         .route("/v1/suspense", get(books::suspense))
         .route("/v1/contradictions", get(books::contradictions))
         .route("/v1/audit", get(books::log))
-        .route("/v1/portfolio", get(books::portfolio));
+        .route("/v1/portfolio", get(books::portfolio))
+        .route("/v1/reconciliations", get(books::reconciliations))
+        .route("/v1/complaints", get(books::complaints))
+        .route("/v1/complaints/{code}/answer", post(books::answer_complaint));
     api
         // MTN sends either method.
         .route("/v1/callbacks/{rail}/{subject}/{token}/{route}", post(callbacks::receive).put(callbacks::receive))
@@ -138,17 +180,66 @@ async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
     }
 }
 
+/// Tells every rail where deposits are told, as often as it takes.
+async fn register_deposits(app: App) {
+    for (name, rail) in app.rails.iter() {
+        let token = callbacks::token(app.ledger.vault(), callbacks::Purpose::Rail, name);
+        let callback = CallbackUrl(format!("{}/v1/callbacks/{name}/rail/{token}", app.callback_base));
+        while let Err(error) = rail.register_deposits(&callback).await {
+            tracing::warn!(rail = %name, %error, "the address of deposits was not registered");
+            tokio::time::sleep(limits::REGISTRATION_PAUSE).await;
+        }
+    }
+}
+
 /// Serves, works and keeps house until `end` is there.
 ///
 /// # Errors
-/// If nothing can be listened to any more.
+/// If nothing can be listened to any more, or the menus cannot be served.
 pub async fn serve(
     app: App,
     listener: TcpListener,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let tasks = [tokio::spawn(worker::run(app.clone())), tokio::spawn(housekeeping::run(app.clone()))];
-    let served = axum::serve(listener, router(app.clone())).with_graceful_shutdown(end).await;
+    let pages = menus(&app)?;
+    serve_with(app, listener, pages, end).await
+}
+
+/// As [`serve`], with other pages beside the interface.
+///
+/// # Errors
+/// If nothing can be listened to any more.
+pub async fn serve_with(
+    app: App,
+    listener: TcpListener,
+    pages: Router,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let tasks = [
+        tokio::spawn(worker::run(app.clone())),
+        tokio::spawn(housekeeping::run(app.clone())),
+        tokio::spawn(register_deposits(app.clone())),
+    ];
+    let (ending, ended) = tokio::sync::oneshot::channel();
+    let end = async move {
+        end.await;
+        let _ = ending.send(());
+    };
+    let served = axum::serve(listener, pages.merge(router(app.clone()))).with_graceful_shutdown(end).into_future();
+    let late = async {
+        match ended.await {
+            Ok(()) => tokio::time::sleep(limits::GRACE).await,
+            // The server has ended by itself.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let served = tokio::select! {
+        served = served => served,
+        () = late => {
+            tracing::warn!("requests were still running and are cut off");
+            Ok(())
+        }
+    };
     // Whatever they were doing is taken up again at the next start.
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     app.ledger.close().await;

@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc, sync::atomic::Ordering};
 
 use braid_microloans_arithmetic::Money;
 use braid_microloans_ledger::{
-    Actor, LedgerError, LegId, LegState, loans,
+    Actor, LedgerError, LegId, LegState, Pii, loans,
     payments::{self, LegKind, LegRecord, Report, outbox, outbox::Message, outbox::Task, told},
     vault,
 };
@@ -233,7 +233,8 @@ async fn inquire(app: &App, message: &Message) -> Result<(), LedgerError> {
         kind: if leg.kind == LegKind::Collection { Kind::Collection } else { Kind::Payout },
         correlation: correlation(&leg.id)?,
         server_correlation: leg.provider_reference.clone(),
-        receipt: leg.receipt.clone(),
+        // A payout is asked about by our own id, which nobody can have made up.
+        receipt: leg.hinted_receipt.clone().filter(|_| leg.kind == LegKind::Collection),
         callback: callback_url(app, &leg, callbacks::Purpose::Status),
     };
     let state = rail.request_state(&query).await;
@@ -272,10 +273,23 @@ pub(crate) async fn record_state(
                 }
                 other => other.map(|money| money.minor),
             };
+            if let Some(name) = &completion.party_name {
+                keep_name(write, leg, name).await?;
+            }
             Report::Completed { receipt: completion.receipt, amount, at: completion.completed_at }
         }
     };
     payments::report(write, &leg.id, &report).await.map(drop)
+}
+
+/// Keeps the name by which the provider knows whom it has paid, where none is known: people who register by telephone type none.
+async fn keep_name(write: &mut braid_microloans_ledger::Write, leg: &LegRecord, name: &str) -> Result<(), LedgerError> {
+    let name: String = name.chars().take(braid_microloans_ledger::limits::MAX_TEXT_CHARS).collect();
+    if leg.kind == LegKind::Collection || name.trim().is_empty() {
+        return Ok(());
+    }
+    let loan = loans::loan(write, &leg.loan).await?;
+    vault::set_field(write, &loan.person, vault::Field::Name, &Pii::new(name)).await
 }
 
 /// Whether a number that a provider names, perhaps masked, may be the borrower's.

@@ -165,9 +165,11 @@ fn query(payment: &Payment, subject: Option<&Payment>) -> Value {
         _ => ("", json!(""), ""),
     };
     let mut body = envelope(&payment.order, &json!("0"), PROCESSED, "0000000000");
+    let (ours, theirs) = ("600638 - Braid".to_owned(), format!("{} - {name}", order.msisdn));
+    let (debit, credit) = if order.kind == Kind::Payout { (ours, theirs) } else { (theirs, ours) };
     body["Result"]["ResultParameters"] = parameters(&[
-        ("DebitPartyName", json!("600638 - Braid")),
-        ("CreditPartyName", json!(format!("{} - {name}", order.msisdn))),
+        ("DebitPartyName", json!(debit)),
+        ("CreditPartyName", json!(credit)),
         ("OriginatorConversationID", json!(order.id)),
         ("InitiatedTime", json!(compact_number(subject.taken_at_ms))),
         ("TransactionStatus", json!(status)),

@@ -25,7 +25,7 @@ mod tests;
 
 pub use change::{Capitalise, Restructuring};
 pub use pay::Receipt;
-pub use view::{Line, Schedule};
+pub use view::{Line, Schedule, Totals};
 
 use crate::{
     Error,

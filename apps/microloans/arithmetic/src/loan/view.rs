@@ -108,6 +108,12 @@ impl Loan {
         })
     }
 
+    /// What was brought from a loan before this one and has not fallen due yet.
+    #[must_use]
+    pub fn brought(&self) -> Parts {
+        self.instalments.iter().fold(Parts::default(), |sum, instalment| sum.plus(&instalment.brought))
+    }
+
     /// What has fallen due and has not been paid.
     #[must_use]
     pub fn overdue(&self) -> Parts {

@@ -42,6 +42,8 @@ pub enum Account {
     Losses,
     /// What came in of it afterwards.
     Recovered,
+    /// What providers of mobile money charged.
+    Charges,
 }
 
 /// What an account is, in a balance sheet or an income statement.
@@ -70,7 +72,7 @@ impl Account {
             | Self::CapitalLost
             | Self::Received(_) => Class::Liability,
             Self::Income(_) | Self::Recovered => Class::Income,
-            Self::Waived | Self::Losses => Class::Expense,
+            Self::Waived | Self::Losses | Self::Charges => Class::Expense,
         }
     }
 
@@ -112,6 +114,7 @@ impl fmt::Display for Account {
             Self::Waived => f.write_str("expense/waived"),
             Self::Losses => f.write_str("expense/losses"),
             Self::Recovered => f.write_str("income/recovered"),
+            Self::Charges => f.write_str("expense/charges"),
         }
     }
 }

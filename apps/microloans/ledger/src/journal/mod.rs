@@ -54,8 +54,12 @@ pub enum Kind {
     PaymentAssigned,
     /// What the loan's schedule and payments say, as far as the books did not say it yet.
     LoanBooked,
-    /// Money is sent back the way it came.
+    /// Money was sent back the way it came.
     PaymentReversed,
+    /// A provider charged something.
+    ChargeBooked,
+    /// A fee was given back to somebody who gave the money back within the cooling-off days.
+    FeeReturned,
 }
 
 impl Kind {
@@ -76,6 +80,8 @@ impl Kind {
             Self::PaymentAssigned => "payment_assigned",
             Self::LoanBooked => "loan_booked",
             Self::PaymentReversed => "payment_reversed",
+            Self::ChargeBooked => "charge_booked",
+            Self::FeeReturned => "fee_returned",
         }
     }
 }

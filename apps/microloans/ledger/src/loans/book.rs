@@ -4,7 +4,10 @@
 //! paid, waived, given up and recovered, component by component. The differences become one entry. So a payment that is booked late, or taken back,
 //! corrects everything that came after it by compensation, and booking twice changes nothing.
 
-use braid_microloans_arithmetic::{Component, Date, Loan, Minor, Parts, Status};
+use braid_microloans_arithmetic::{
+    Component, Date, Loan, Minor, Parts, Status,
+    loan::{Capitalise, Restructuring, Totals},
+};
 use serde_json::json;
 
 use super::{LoanRecord, event, money::adjust, step};
@@ -12,6 +15,7 @@ use crate::{
     LedgerError, LoanId, LoanState,
     journal::{self, Account, Entry, Kind, account},
     limits, product,
+    product::LoanTerms,
     store::{Columns as _, Source, Write, stored},
 };
 
@@ -20,6 +24,56 @@ enum Event {
     Payment(Minor),
     Waiver(Component, Minor),
     WriteOff,
+    Restructuring(Box<LoanTerms>),
+}
+
+/// A loan with what it was before it was restructured.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// As it is now.
+    pub loan: Loan,
+    /// Sums of the loans that went on in this one; what they charged and moved on is charged once.
+    earlier: Totals,
+    /// What was lent at first.
+    lent: Option<Minor>,
+    /// What was brought into this loan, and falls due with its first instalment.
+    brought: Parts,
+}
+
+impl Replay {
+    /// What was lent.
+    #[must_use]
+    pub fn lent(&self) -> Minor {
+        self.lent.unwrap_or_else(|| self.loan.lent())
+    }
+
+    /// Sums over all instalments, of before and after.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let (now, before) = (self.loan.totals(), &self.earlier);
+        // What was brought is charged again when it falls due.
+        let again = self.brought.minus(&self.loan.brought());
+        Totals {
+            charged: before.charged.plus(&now.charged).minus(&again),
+            paid: before.paid.plus(&now.paid),
+            waived: before.waived.plus(&now.waived),
+            written_off: before.written_off.plus(&now.written_off),
+            recovered: before.recovered.plus(&now.recovered),
+            moved: Parts::default(),
+        }
+    }
+
+    /// Goes on with other terms: what is outstanding is lent anew, the rest falls due with the first new instalment.
+    fn restructure(&mut self, date: Date, terms: &LoanTerms) -> Result<(), LedgerError> {
+        let lent = self.lent();
+        let terms = Restructuring { terms: terms.terms(date)?, capitalise: Capitalise::Principal };
+        let new = self.loan.restructure(date, &terms)?;
+        self.earlier = self.totals();
+        self.brought = Parts { principal: 0, ..self.loan.totals().moved };
+        self.lent = Some(lent);
+        self.loan = new;
+        Ok(())
+    }
 }
 
 /// A loan on a day, replayed.
@@ -27,26 +81,37 @@ enum Event {
 /// # Errors
 /// If it has not been disbursed, or the database fails or holds what cannot be replayed.
 pub async fn replay(source: &mut impl Source, record: &LoanRecord, day: Date) -> Result<Loan, LedgerError> {
+    Ok(replay_all(source, record, day).await?.loan)
+}
+
+/// A loan on a day, replayed, with what it was before it was restructured.
+///
+/// # Errors
+/// As [`replay`].
+pub async fn replay_all(source: &mut impl Source, record: &LoanRecord, day: Date) -> Result<Replay, LedgerError> {
     let terms = record.terms_in_force()?;
     let start = terms.disbursements.first().map_or(day, |first| first.date);
-    let mut loan = Loan::new(terms)?;
+    let loan = Loan::new(terms)?;
+    let mut replay = Replay { loan, earlier: Totals::default(), lent: None, brought: Parts::default() };
     let mut last = start;
     for (date, event) in history(source, &record.id).await? {
         // A clock that is a day ahead elsewhere cannot make a payment precede the loan.
         let date = date.max(last);
+        let is_active = replay.loan.status() == Status::Active;
         match event {
-            Event::Payment(amount) => drop(loan.pay(date, amount)?),
+            Event::Payment(amount) => drop(replay.loan.pay(date, amount)?),
             Event::Waiver(component, amount) => {
-                loan.advance_to(date)?;
-                loan.waive(component, amount)?;
+                replay.loan.advance_to(date)?;
+                replay.loan.waive(component, amount)?;
             }
-            Event::WriteOff if loan.status() == Status::Active => drop(loan.write_off(date)?),
-            Event::WriteOff => {}
+            Event::WriteOff if is_active => drop(replay.loan.write_off(date)?),
+            Event::Restructuring(terms) if is_active => replay.restructure(date, &terms)?,
+            Event::WriteOff | Event::Restructuring(_) => {}
         }
         last = date;
     }
-    loan.advance_to(day.max(last))?;
-    Ok(loan)
+    replay.loan.advance_to(day.max(last))?;
+    Ok(replay)
 }
 
 /// Payments and adjustments by day; on one day payments first.
@@ -63,11 +128,16 @@ async fn history(source: &mut impl Source, id: &LoanId) -> Result<Vec<(Date, Eve
     for row in payments {
         events.push((row.parsed("paid_on")?, Event::Payment(row.number("amount")?.into())));
     }
-    let query = sqlx::query("SELECT kind, component, amount, dated FROM adjustment WHERE loan = $1 ORDER BY seq");
+    let query =
+        sqlx::query("SELECT kind, component, amount, terms, dated FROM adjustment WHERE loan = $1 ORDER BY seq");
     for row in query.bind(id.as_str()).fetch_all(source.rows()).await? {
         let event = match (row.text("kind")?.as_str(), row.optional("component")?, row.optional_number("amount")?) {
             ("waive", Some(component), Some(amount)) => Event::Waiver(product::component(&component)?, amount.into()),
             ("write_off", ..) => Event::WriteOff,
+            ("restructure", ..) => {
+                let terms = row.optional("terms")?.unwrap_or_default();
+                Event::Restructuring(Box::new(serde_json::from_str(&terms)?))
+            }
             (kind, ..) => return Err(LedgerError::Corrupt(format!("an adjustment {kind:?}"))),
         };
         events.push((row.parsed("dated")?, event));
@@ -82,15 +152,34 @@ async fn history(source: &mut impl Source, id: &LoanId) -> Result<Vec<(Date, Eve
 /// If the loan cannot be replayed, or the database fails.
 pub async fn book(write: &mut Write, id: &LoanId, day: Date) -> Result<(), LedgerError> {
     let mut record = super::loan(write, id).await?;
-    let mut loan = replay(write, &record, day).await?;
-    if waive_residue(write, &record, &loan).await? {
-        loan = replay(write, &record, day).await?;
+    let mut replayed = replay_all(write, &record, day).await?;
+    if waive_residue(write, &record, &replayed.loan).await? {
+        replayed = replay_all(write, &record, day).await?;
     }
-    post_differences(write, &record, &loan, day).await?;
+    let loan = replayed.loan.clone();
+    post_differences(write, &record, &replayed, day).await?;
     let query = sqlx::query("UPDATE loan SET booked_on = $2 WHERE id = $1").bind(id.as_str()).bind(day.to_string());
     query.execute(&mut *write.tx).await?;
     check_principal(write, &record, &loan).await?;
+    return_fee(write, &record, &loan).await?;
     settle(write, &mut record, &loan).await
+}
+
+/// Gives the fee back that was kept back from the payout, if everything else was paid within the cooling-off days: who gives the money back then owes
+/// nothing but the interest so far.
+async fn return_fee(write: &mut Write, record: &LoanRecord, loan: &Loan) -> Result<(), LedgerError> {
+    let (Some(terms), Some(disbursed)) = (&record.terms, record.disbursed_on) else { return Ok(()) };
+    let days = i32::from(terms.product.cooling_off_days);
+    let fee = loan.terms().fees_on_disbursement();
+    let is_in_time = days > 0 && loan.today() <= disbursed.plus_days(days);
+    if record.state != LoanState::Active || loan.status() != Status::Settled || !is_in_time || fee == 0 {
+        return Ok(());
+    }
+    let received = Account::Received(record.id.clone());
+    let entry = Entry::new(Kind::FeeReturned, record.id.as_str(), loan.today());
+    let entry = entry.transfer(Account::Income(Component::Fees), received, record.currency, fee);
+    journal::post(write, &entry).await?;
+    event(write, &record.id, "CoolingOffCancelled", json!({"fee": record.currency.format(fee)})).await
 }
 
 /// Whether what is still owed was too little to be paid, and has been waived: mobile money pays whole shillings, and interest has cents.
@@ -108,7 +197,7 @@ async fn waive_residue(write: &mut Write, record: &LoanRecord, loan: &Loan) -> R
     Ok(true)
 }
 
-async fn post_differences(write: &mut Write, record: &LoanRecord, loan: &Loan, day: Date) -> Result<(), LedgerError> {
+async fn post_differences(write: &mut Write, record: &LoanRecord, loan: &Replay, day: Date) -> Result<(), LedgerError> {
     let id = &record.id;
     let totals = loan.totals();
     let received = Account::Received(id.clone());

@@ -11,11 +11,11 @@ pub mod report;
 mod view;
 
 pub use apply::{Application, apply};
-pub use book::{book, close_day, replay};
+pub use book::{Replay, book, close_day, replay, replay_all};
 pub(crate) use decide::fix_schedule;
 pub use decide::{Consent, accept, decline, expire_offers, key_facts, offer, reject, review, withdraw};
-pub use money::{Hold, disburse, fund, hold, is_held, refund, waive, write_off};
-pub use view::{LoanView, ScheduleLine, exposures, schedule, view};
+pub use money::{Hold, NewTerms, disburse, fund, hold, is_held, refund, restructure, waive, write_off};
+pub use view::{LoanView, ScheduleLine, Upcoming, exposures, schedule, upcoming, view};
 
 use braid_microloans_arithmetic::{Currency, Date, Minor, Terms};
 use jiff::Timestamp;

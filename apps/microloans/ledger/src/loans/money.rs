@@ -153,6 +153,49 @@ pub async fn waive(write: &mut Write, id: &LoanId, component: Component, amount:
     book(write, id, today).await
 }
 
+/// Other terms for a loan that is being repaid.
+#[derive(Clone, Debug)]
+pub struct NewTerms {
+    /// How many instalments from now on.
+    pub instalments: u32,
+    /// At which rate; none for the one before.
+    pub annual_rate_percent: Option<String>,
+}
+
+/// Lets a loan go on with other terms: what is outstanding is repaid in instalments that begin one interval from today, and what has fallen due otherwise
+/// falls due with the first of them. The old terms stay where they are.
+///
+/// # Errors
+/// If the loan is not being repaid or was restructured before, the terms cannot be calculated, or the database fails.
+pub async fn restructure(write: &mut Write, id: &LoanId, new: &NewTerms) -> Result<(), LedgerError> {
+    let mut loan = loan(write, id).await?;
+    let today = loan.local_date(write.at)?;
+    let mut terms = loan.offered_terms()?.clone();
+    terms.instalments = new.instalments;
+    terms.first_due = terms.due_after(today)?.to_string();
+    terms.principal = stored(super::replay(write, &loan, today).await?.outstanding())?;
+    if let Some(rate) = &new.annual_rate_percent {
+        terms.product.annual_rate_percent.clone_from(rate);
+    }
+    // What is asked for once was asked for when the loan began.
+    terms.product.fees.retain(|fee| fee.when == "every_instalment");
+    (terms.product.grace_principal, terms.product.grace_interest) = (0, 0);
+    terms.terms(today)?;
+    let data = json!({"instalments": terms.instalments, "annual_rate_percent": terms.product.annual_rate_percent, "first_due": terms.first_due});
+    step(write, &mut loan, LoanState::Restructured, "Restructured", data).await?;
+    let terms = serde_json::to_string(&terms)?;
+    sqlx::query(
+        "INSERT INTO adjustment (loan, seq, kind, terms, dated)
+         VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM adjustment WHERE loan = $1), 'restructure', $2, $3)",
+    )
+    .bind(id.as_str())
+    .bind(terms)
+    .bind(today.to_string())
+    .execute(&mut *write.tx)
+    .await?;
+    book(write, id, today).await
+}
+
 /// Gives a loan up as lost. What comes in afterwards is a recovery.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Loans as they are shown: figures as text, in units of their currency, and nothing about the person.
 
 use braid_microloans_arithmetic::{
-    Date, Loan, Status,
+    Date, Loan, Minor, Status,
     metrics::{Bucket, Exposure, Restructured},
 };
 use serde::Serialize;
@@ -124,6 +124,55 @@ fn balance(record: &LoanRecord, loan: &Loan) -> BalanceView {
         pay_off: amount(loan.owed()),
         next_due: next.map(|instalment| instalment.due.to_string()),
     }
+}
+
+/// What is to be paid of a loan, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upcoming {
+    /// All that is owed, with interest to come, in minor units.
+    pub owed: Minor,
+    /// What is to be paid next: what has fallen due, else the next instalment.
+    pub next: Minor,
+    /// When.
+    pub next_due: Date,
+    /// What settles the loan on that day.
+    pub pay_off: Minor,
+    /// Days since the oldest unpaid instalment fell due.
+    pub days_late: u32,
+}
+
+/// What is to be paid of a loan that is being repaid, seen from a day. Amounts are rounded up to what can be paid.
+///
+/// # Errors
+/// If it has not been disbursed, or the database fails.
+pub async fn upcoming(source: &mut impl Source, record: &LoanRecord, day: Date) -> Result<Upcoming, LedgerError> {
+    let loan = replay(source, record, day).await?;
+    let multiple = record.payment_multiple()?;
+    let payable = |amount: Minor| (amount + multiple - 1) / multiple * multiple;
+    let totals = loan.totals();
+    let settled = totals.paid.plus(&totals.waived).plus(&totals.written_off).total();
+    let lines = loan.schedule().lines;
+    let overdue = loan.overdue().total();
+    let oldest = loan.instalments().iter().find(|instalment| instalment.unpaid().total() > 0);
+    let (next, next_due) = match oldest.filter(|_| overdue > 0) {
+        Some(oldest) => (overdue, oldest.due),
+        None => next_line(&loan, &lines).unwrap_or((0, loan.today())),
+    };
+    Ok(Upcoming {
+        owed: payable(loan.schedule().totals().total() - settled),
+        next: payable(next),
+        next_due,
+        pay_off: payable(loan.owed()),
+        days_late: loan.days_late(),
+    })
+}
+
+/// The next instalment of which something is left to pay.
+fn next_line(loan: &Loan, lines: &[braid_microloans_arithmetic::Line]) -> Option<(Minor, Date)> {
+    let both = lines.iter().zip(loan.instalments()).filter(|(line, _)| line.due > loan.today());
+    let mut left = both
+        .map(|(line, instalment)| (line.parts.total() - instalment.paid.plus(&instalment.waived).total(), line.due));
+    left.find(|(left, _)| *left > 0)
 }
 
 /// The schedule of a loan on a day: what was due, and what will be.

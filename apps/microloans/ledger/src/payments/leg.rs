@@ -64,6 +64,8 @@ pub struct LegRecord {
     pub provider_reference: Option<String>,
     /// The provider's receipt.
     pub receipt: Option<String>,
+    /// The receipt that a callback named, which nobody has confirmed: by it the provider can be asked.
+    pub hinted_receipt: Option<String>,
     /// How often the provider was asked about it.
     pub inquiries: i64,
     /// When it was written, in milliseconds since 1970.
@@ -93,6 +95,11 @@ pub struct LegView {
     pub receipt: Option<String>,
 }
 
+/// A leg's row, read.
+pub(super) fn of_row(row: &AnyRow) -> Result<LegRecord, LedgerError> {
+    LegRecord::of(row)
+}
+
 impl LegRecord {
     fn of(row: &AnyRow) -> Result<Self, LedgerError> {
         Ok(Self {
@@ -105,6 +112,7 @@ impl LegRecord {
             state: row.state("state")?,
             provider_reference: row.optional("provider_reference")?,
             receipt: row.optional("receipt")?,
+            hinted_receipt: row.optional("hinted_receipt")?,
             inquiries: row.number("inquiries")?,
             created_at: row.number("created_at")?,
             sent_at: row.optional_number("sent_at")?,

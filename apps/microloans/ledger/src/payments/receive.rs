@@ -171,6 +171,40 @@ pub(crate) async fn assign(write: &mut Write, id: &PaymentId, loan: &LoanId) -> 
     loans::book(write, &loan.id, today).await
 }
 
+/// A payment of a loan, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PaymentLine {
+    /// The provider's receipt.
+    pub receipt: String,
+    /// Through which provider.
+    pub rail: String,
+    /// In minor units.
+    pub amount: i64,
+    /// On which day.
+    pub paid_on: String,
+}
+
+/// The payments of a loan that count, the last ones first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_loan(source: &mut impl Source, loan: &LoanId, limit: i64) -> Result<Vec<PaymentLine>, LedgerError> {
+    let rows = sqlx::query(
+        "SELECT receipt, rail, amount, paid_on FROM payment WHERE loan = $1 AND state = 'allocated'
+         ORDER BY paid_on DESC, seq DESC LIMIT $2",
+    );
+    let rows = rows.bind(loan.as_str()).bind(limit).fetch_all(source.rows()).await?;
+    let line = |row: &sqlx::any::AnyRow| {
+        Ok(PaymentLine {
+            receipt: row.text("receipt")?,
+            rail: row.text("rail")?,
+            amount: row.number("amount")?,
+            paid_on: row.text("paid_on")?,
+        })
+    };
+    rows.iter().map(line).collect()
+}
+
 /// Payments without a loan.
 ///
 /// # Errors

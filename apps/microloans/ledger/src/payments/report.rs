@@ -194,8 +194,9 @@ async fn succeed(
     receipt: Option<&str>,
     at: Option<Timestamp>,
 ) -> Result<(), LedgerError> {
-    // What is collected is booked by its receipt, by which it is known should it be told of in another way.
-    let receipt = receipt.or(leg.receipt.as_deref()).map(str::to_owned);
+    // What is collected is booked by its receipt, by which it is known should it be told of in another way. It has to come from the provider's answer or
+    // statement: by one that somebody made up the payment would count a second time when the statement names the true one.
+    let receipt = receipt.map(str::to_owned);
     if leg.kind == LegKind::Collection && receipt.is_none() {
         return acknowledge(write, leg, None).await;
     }
@@ -313,7 +314,7 @@ async fn collected_late(
     amount: Option<Minor>,
     at: Option<Timestamp>,
 ) -> Result<(), LedgerError> {
-    let Some(receipt) = receipt.or(leg.receipt.as_deref()) else { return Ok(()) };
+    let Some(receipt) = receipt else { return Ok(()) };
     contradict(write, "succeeded_after_failure", leg, "collected after it had failed").await?;
     let incoming = Incoming {
         rail: leg.rail.clone(),
@@ -347,13 +348,13 @@ pub(super) async fn contradict(
     Ok(written.rows_affected() == 1)
 }
 
-/// A receipt that a callback named: only a hint, used when the provider confirms the payment without naming it.
+/// Keeps the receipt that a callback named: only a hint, by which the provider is asked where it confirms payments without naming them.
 ///
 /// # Errors
 /// If there is no such leg, or the database fails.
 pub async fn hint_receipt(write: &mut Write, id: &LegId, receipt: &str) -> Result<(), LedgerError> {
     LedgerError::check_text("the receipt", receipt)?;
-    let query = sqlx::query("UPDATE leg SET receipt = $2 WHERE id = $1 AND receipt IS NULL AND state <> 'succeeded'");
+    let query = sqlx::query("UPDATE leg SET hinted_receipt = $2 WHERE id = $1 AND state <> 'succeeded'");
     query.bind(id.as_str()).bind(receipt).execute(&mut *write.tx).await?;
     Ok(())
 }

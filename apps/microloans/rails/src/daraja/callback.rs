@@ -112,6 +112,20 @@ fn parties(public_name: Option<String>) -> (Option<String>, Option<String>) {
     }
 }
 
+/// Fewest digits of a customer's number; an organisation's short code has seven at most.
+const CUSTOMER_DIGITS: usize = 9;
+
+/// The customer among the two parties of a payment: who received a payout, or paid.
+fn customer(outcome: &Outcome<'_>) -> (Option<String>, Option<String>) {
+    let digits = |number: &str| number.bytes().filter(|byte| byte.is_ascii_digit() || *byte == b'*').count();
+    let named = ["CreditPartyName", "DebitPartyName"].map(|key| parties(outcome.parameter(key)));
+    let is_customer = |(number, _): &&(Option<String>, Option<String>)| {
+        number.as_deref().is_some_and(|number| digits(number) >= CUSTOMER_DIGITS)
+    };
+    let [credit, _] = &named;
+    named.iter().find(is_customer).unwrap_or(credit).clone()
+}
+
 fn prompt(body: &Value, currency: Currency) -> Result<Event, CallbackError> {
     let callback = body
         .get("Body")
@@ -146,6 +160,9 @@ fn prompt_completion(callback: &Value, currency: Currency) -> Result<Completion,
 /// The answer to a query. Its own identity stands outside, that of the payment asked about among the parameters.
 fn status(body: &Value, currency: Currency) -> Result<Event, CallbackError> {
     let outcome = Outcome::read(body)?;
+    if outcome.code == codes::NO_SUCH {
+        return Ok(outcome.event(None, State::NotFound));
+    }
     if !outcome.is_success() {
         // The query failed, which says nothing about the payment.
         return Ok(outcome.event(None, State::Unknown(Doubt::Code(outcome.code.clone()))));
@@ -155,7 +172,7 @@ fn status(body: &Value, currency: Currency) -> Result<Event, CallbackError> {
     let state = match status.as_str() {
         "Completed" => {
             let amount = outcome.parameter("Amount").and_then(|amount| positive(&amount, currency));
-            let (party, party_name) = parties(outcome.parameter("CreditPartyName"));
+            let (party, party_name) = customer(&outcome);
             State::Completed(Completion {
                 receipt: Some(outcome.parameter("ReceiptNo").ok_or(CallbackError::Unreadable("no ReceiptNo"))?),
                 amount: Some(amount.ok_or(CallbackError::Unreadable("no Amount"))?),

@@ -9,6 +9,9 @@ use crate::{
 /// The code of success.
 pub(crate) const SUCCESS: &str = "0";
 
+/// The code of a question about a payment that Daraja has never seen.
+pub(crate) const NO_SUCH: &str = "R000002";
+
 /// In what a code came, since two codes mean another thing there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum From {

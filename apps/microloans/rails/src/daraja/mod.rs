@@ -29,8 +29,9 @@ use crate::{
     http::{Answer, Http, Outgoing, SetupError, Unanswered},
     json::{object, text},
     port::{
-        CallbackAnswer, CallbackError, Collection, Completion, Decision, Delivery, Doubt, Event, Kind, Payout,
-        Provider, RailError, Recognises, Reversal, Route, Rules, Span, State, StateQuery, StatementLine, Submission,
+        CallbackAnswer, CallbackError, CallbackUrl, Collection, Completion, Decision, Delivery, Doubt, Event, Kind,
+        Payout, Provider, RailError, Recognises, Reversal, Route, Rules, Span, State, StateQuery, StatementLine,
+        Submission,
     },
     source::{Source, StatementSource},
     text::{is_reference, plain},
@@ -112,26 +113,6 @@ impl Daraja {
         Ok(Self { config, http, source, tokens: TokenCache::default(), clock, rules })
     }
 
-    /// Tells Daraja where to send validations and confirmations of deposits to the pay bill. To be done once for an address.
-    ///
-    /// # Errors
-    /// If there is no answer, or Daraja refuses.
-    pub async fn register_deposits(&self, callback: &crate::port::CallbackUrl) -> Result<(), RailError> {
-        let body = json!({
-            "ShortCode": self.config.collection_code,
-            // What happens to a payment if our validation does not answer: it comes, and is in suspense if it matches nothing.
-            "ResponseType": "Completed",
-            "ConfirmationURL": callback.at(Route::Confirmation),
-            "ValidationURL": callback.at(Route::Validation),
-        });
-        match submission(self.post("/mpesa/c2b/v1/registerurl", &body).await, "ConversationID", From::Initiator) {
-            Submission::Acknowledged { .. } => Ok(()),
-            Submission::Duplicate => Err(RailError::Refused("duplicate".to_owned())),
-            Submission::Refused(failure) => Err(RailError::Refused(failure.code)),
-            Submission::NotSent(doubt) | Submission::Unknown(doubt) => Err(doubt.into()),
-        }
-    }
-
     async fn fetch_token(&self) -> Result<Token, Doubt> {
         let pair =
             format!("{}:{}", self.config.consumer_key.expose_secret(), self.config.consumer_secret.expose_secret());
@@ -189,12 +170,17 @@ impl Daraja {
         }
     }
 
-    async fn payout_state(&self, query: &StateQuery) -> State {
+    /// Asks by a receipt, or by our ID of a payout; the answer comes to its callback.
+    async fn transaction_state(&self, query: &StateQuery) -> State {
+        let code = match query.kind {
+            Kind::Collection => &self.config.collection_code,
+            Kind::Payout => &self.config.payout_code,
+        };
         let mut body = json!({
             "Initiator": self.config.initiator,
             "SecurityCredential": self.config.security_credential.expose_secret(),
             "CommandID": "TransactionStatusQuery",
-            "PartyA": self.config.payout_code,
+            "PartyA": code,
             "IdentifierType": SHORT_CODE,
             "ResultURL": query.callback.at(Route::Status),
             "QueueTimeOutURL": query.callback.at(Route::Timeout),
@@ -288,15 +274,38 @@ impl MobileMoney for Daraja {
     }
 
     async fn request_state(&self, query: &StateQuery) -> State {
-        match query.kind {
-            Kind::Collection => self.prompt_state(query).await,
-            Kind::Payout => self.payout_state(query).await,
+        if query.kind == Kind::Payout {
+            return self.transaction_state(query).await;
+        }
+        // What it says of a prompt that was paid has no receipt: that comes with the answer to a question by the one that a callback named.
+        match self.prompt_state(query).await {
+            State::Completed(_) | State::Unknown(Doubt::NoServerId) if query.receipt.is_some() => {
+                self.transaction_state(query).await
+            }
+            state => state,
         }
     }
 
     async fn statement(&self, span: Span) -> Result<Vec<StatementLine>, RailError> {
         let source = self.source.as_ref().ok_or(RailError::NotConfigured("statement"))?;
         statement::read(&source.download(span).await?, self.rules.currency, span)
+    }
+
+    /// Validations and confirmations of deposits to the pay bill.
+    async fn register_deposits(&self, callback: &CallbackUrl) -> Result<(), RailError> {
+        let body = json!({
+            "ShortCode": self.config.collection_code,
+            // What happens to a payment if our validation does not answer: it comes, and is in suspense if it matches nothing.
+            "ResponseType": "Completed",
+            "ConfirmationURL": callback.at(Route::Confirmation),
+            "ValidationURL": callback.at(Route::Validation),
+        });
+        match submission(self.post("/mpesa/c2b/v1/registerurl", &body).await, "ConversationID", From::Initiator) {
+            Submission::Acknowledged { .. } => Ok(()),
+            Submission::Duplicate => Err(RailError::Refused("duplicate".to_owned())),
+            Submission::Refused(failure) => Err(RailError::Refused(failure.code)),
+            Submission::NotSent(doubt) | Submission::Unknown(doubt) => Err(doubt.into()),
+        }
     }
 
     fn read_callback(&self, delivery: Delivery<'_>) -> Result<Event, CallbackError> {

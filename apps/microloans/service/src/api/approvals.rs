@@ -41,9 +41,12 @@ pub async fn propose(State(app): State<App>, posted: Posted<Action>) -> Result<R
 /// Who proposes what.
 const fn may_propose(action: &Action) -> &'static [Role] {
     match action {
-        Action::Offer { .. } | Action::Waive { .. } | Action::WriteOff { .. } | Action::Release { .. } => {
-            &[Role::Officer, Role::Approver]
-        }
+        Action::Offer { .. }
+        | Action::Waive { .. }
+        | Action::Restructure { .. }
+        | Action::WriteOff { .. }
+        | Action::Release { .. }
+        | Action::ForgetPin { .. } => &[Role::Officer, Role::Approver],
         Action::Erase { .. } => &[Role::Officer, Role::Operator],
         Action::Deposit { .. }
         | Action::AssignPayment { .. }

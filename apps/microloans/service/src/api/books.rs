@@ -3,6 +3,8 @@
 use axum::{
     Json,
     extract::{Path, Query, State},
+    http::StatusCode,
+    response::Response,
 };
 use braid_microloans_arithmetic::{
     Currency,
@@ -10,19 +12,21 @@ use braid_microloans_arithmetic::{
 };
 use braid_microloans_ledger::{
     LedgerError, audit,
+    complaints::{self, Complaint},
     inspect::{self, Inspection},
     journal::{self, EntryView, account, seal},
     loans,
-    payments::{self, Contradiction, SuspendedPayment},
+    payments::{self, Contradiction, SuspendedPayment, statement, statement::Reconciliation},
     time,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Page;
+use super::{Made, Page};
 use crate::{
     app::App,
     auth::{Caller, Role},
+    posted::{Begun, Posted},
     problem::{Problem, ProblemBody},
 };
 
@@ -120,6 +124,53 @@ pub async fn log(
     caller.must_be(&[Role::Auditor, Role::Operator])?;
     let (from, limit) = page.bounds();
     Ok(Json(audit::records(&mut app.read().await?, from, limit).await?))
+}
+
+/// The days of statements that were compared, and what came of it.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/reconciliations", tag = "books", responses((status = 200, body = [Reconciliation])))]
+pub async fn reconciliations(State(app): State<App>, _caller: Caller) -> Result<Json<Vec<Reconciliation>>, Problem> {
+    Ok(Json(statement::reconciliations(&mut app.read().await?).await?))
+}
+
+/// Complaints without an answer, the most urgent first.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/complaints", tag = "people", responses((status = 200, body = [Complaint])))]
+pub async fn complaints(State(app): State<App>, caller: Caller) -> Result<Json<Vec<Complaint>>, Problem> {
+    caller.must_be(&[Role::Officer, Role::Approver, Role::Auditor])?;
+    Ok(Json(complaints::open(&mut app.read().await?).await?))
+}
+
+/// An answer to a complaint.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAnswer {
+    /// In words; no names, no numbers.
+    answer: String,
+}
+
+/// Answers a complaint.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(post, path = "/v1/complaints/{code}/answer", request_body = NewAnswer, tag = "people",
+    params(("code" = String, Path), ("idempotency-key" = String, Header)),
+    responses((status = 200, body = Made), (status = "4XX", body = ProblemBody)))]
+pub async fn answer_complaint(
+    State(app): State<App>,
+    Path(code): Path<String>,
+    posted: Posted<NewAnswer>,
+) -> Result<Response, Problem> {
+    let (mut pending, new) = match posted.begin(&app, &[Role::Officer, Role::Approver]).await? {
+        Begun::Answered(response) => return Ok(response),
+        Begun::New(pending, new) => (pending, new),
+    };
+    complaints::answer(&mut pending.write, &code, &new.answer).await?;
+    pending.answer(StatusCode::OK, &Made { id: code }).await
 }
 
 /// Which portfolio.

@@ -23,7 +23,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     credentials::Credentials,
     faults::{Answering, Faults},
-    phone::{Phone, Rail},
+    phone::{Habit, Phone, Rail},
     world::{World, WorldError},
 };
 
@@ -92,16 +92,21 @@ struct Shared {
     client: reqwest::Client,
     /// Held by whoever lets time pass, so that callbacks leave one after the other.
     passing: tokio::sync::Mutex<()>,
-    time: Time,
+    time: Mutex<Time>,
 }
 
 impl Shared {
     /// The time in the world.
     fn now_ms(&self) -> i64 {
-        match &self.time {
+        match &*self.time.lock() {
             Time::Real(clock) => clock(),
             Time::Manual { .. } => self.world.lock().now_ms(),
         }
+    }
+
+    /// Whether time passes by itself.
+    fn is_real(&self) -> bool {
+        matches!(*self.time.lock(), Time::Real(_))
     }
 }
 
@@ -135,7 +140,7 @@ impl Simulator {
             credentials: Mutex::new(Credentials::new(settings.seed)),
             client,
             passing: tokio::sync::Mutex::new(()),
-            time: settings.time,
+            time: Mutex::new(settings.time),
         });
         let listener = TcpListener::bind(settings.listen).await;
         let listener = listener.map_err(|error| StartError::Listen(settings.listen, error))?;
@@ -145,7 +150,7 @@ impl Simulator {
             // It serves for ever.
             let _ = axum::serve(listener, router).await;
         })];
-        if matches!(shared.time, Time::Real(_)) {
+        if shared.is_real() {
             tasks.push(tokio::spawn(pass_with_the_clock(Arc::clone(&shared))));
         }
         Ok(Self { shared, address, tasks })
@@ -168,10 +173,22 @@ impl Simulator {
         deliver::advance(&self.shared, by).await
     }
 
+    /// Lets time pass by itself from now on: what happened until then happened in the past.
+    pub fn follow(&mut self, clock: Arc<dyn Fn() -> i64 + Send + Sync>) {
+        *self.shared.time.lock() = Time::Real(clock);
+        self.tasks.push(tokio::spawn(pass_with_the_clock(Arc::clone(&self.shared))));
+    }
+
     /// The time in the world, in milliseconds since 1970.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         self.shared.now_ms()
+    }
+
+    /// When the next thing happens by itself, in milliseconds since 1970.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<i64> {
+        self.shared.world.lock().next_due_ms()
     }
 
     /// Adds a telephone.
@@ -195,6 +212,24 @@ impl Simulator {
         let (float, charges) = world.float_and_charges(rail);
         let wallets: i64 = world.phones().filter(|phone| phone.rail == rail).map(|phone| phone.balance_minor).sum();
         wallets + float + charges
+    }
+
+    /// What the holder of a telephone pays of their own accord, to an account that they type.
+    ///
+    /// # Errors
+    /// If there is no such telephone, or the money is not there.
+    pub fn pay_in(&self, msisdn: &str, account: &str, amount_minor: i64) -> Result<(), WorldError> {
+        let mut world = self.shared.world.lock();
+        let pin = world.phone(msisdn)?.pin.clone();
+        world.pay_in(msisdn, &pin, account, amount_minor).map(drop)
+    }
+
+    /// Changes what a holder does when asked.
+    ///
+    /// # Errors
+    /// If there is no such telephone.
+    pub fn set_habit(&self, msisdn: &str, habit: Habit) -> Result<(), WorldError> {
+        self.shared.world.lock().phone_mut(msisdn).map(|phone| phone.habit = habit)
     }
 
     /// Changes what goes wrong from now on.

@@ -7,6 +7,7 @@ mod auction;
 mod erc20;
 mod eth;
 mod governor;
+mod microloans;
 mod mix;
 mod public;
 mod suite;
@@ -80,6 +81,7 @@ pub fn all() -> impl Iterator<Item = &'static Workload> {
         auction::WORKLOADS,
         suite::WORKLOADS,
         public::WORKLOADS,
+        microloans::WORKLOADS,
         worst::WORKLOADS,
         mix::WORKLOADS,
     ];

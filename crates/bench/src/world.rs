@@ -253,9 +253,17 @@ impl World {
     /// # Errors
     /// If its code cannot be had, or a block was full and could not be executed.
     pub fn deploy(&mut self, artifact: &Artifact, arguments: &[u8]) -> Result<Address, SetUpError> {
+        self.create(&artifact.code()?, arguments)
+    }
+
+    /// The same, with creation code.
+    ///
+    /// # Errors
+    /// If a block was full and could not be executed.
+    pub fn create(&mut self, code: &[u8], arguments: &[u8]) -> Result<Address, SetUpError> {
         let deployer = self.user("deployer", 0);
         let address = deployer.create(self.nonces.get(&deployer).copied().unwrap_or_default());
-        let input = [artifact.code()?.as_ref(), arguments].concat().into();
+        let input = [code, arguments].concat().into();
         let action = Action { to: TxKind::Create, value: U256::ZERO, input, gas_limit: TRANSACTION_GAS_LIMIT };
         self.send(deployer, action)?;
         Ok(address)

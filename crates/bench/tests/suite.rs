@@ -46,3 +46,10 @@ fn public_designs_that_only_add_are_free_of_chains_too() {
         assert_eq!(chained(name), 0, "{name}");
     }
 }
+
+#[test]
+fn repayments_of_different_loans_into_one_pool_commute() {
+    for name in ["microloans-repayments", "microloans-deposits"] {
+        assert_eq!(chained(name), 0, "{name}");
+    }
+}

@@ -130,6 +130,11 @@ disaster-day: LOANS = 1000
 disaster-day:
 	$(TEST_ENV) BRAID_DISASTER_LOANS=$(LOANS) cargo test $(TEST_FLAGS) --workspace --test disaster -- --ignored --exact the_books_end_as_on_a_calm_day --nocapture
 
+## pictures   the journeys of micro-loans in a headless Chromium of 360 pixels, with pictures under target/tmp/faces
+.PHONY: pictures
+pictures:
+	$(TEST_ENV) cargo test $(TEST_FLAGS) --workspace --test pages -- --ignored --nocapture
+
 ## deps       what the tests need besides Rust, from npm and PyPI, as locked
 .PHONY: deps deps-node deps-python
 deps: deps-node deps-python

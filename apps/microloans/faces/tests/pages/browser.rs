@@ -292,6 +292,7 @@ fn gallery(browser: &mut Chromium, scheme: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "for a machine that does little else: make pictures"]
 async fn people_with_a_small_screen_get_everything_done() {
     if find().is_none() {
         println!("no Chromium here: the pages are not looked at in a browser");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use braid_microloans_ussd::Language;
+pub(crate) use braid_microloans_ussd::fill;
 use serde::Deserialize;
 
 /// What a language calls itself.
@@ -164,24 +165,6 @@ fn read(language: Language) -> Result<Texts, LocaleError> {
     }
     let unknown = taken.left.into_keys().collect();
     Err(LocaleError::Names { language: name, missing: taken.missing, unknown })
-}
-
-/// A text with its values. Values are put in once: what looks like a name in a value stays as it is.
-pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let Some((name, after)) = after.split_once('}') else {
-            filled.push('{');
-            rest = after;
-            continue;
-        };
-        filled.push_str(values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value));
-        rest = after;
-    }
-    filled.push_str(rest);
-    filled
 }
 
 #[cfg(test)]

@@ -151,8 +151,8 @@ impl Catalogue {
     }
 }
 
-/// A text with its values. Values are put in once: what looks like a name in a value stays as it is.
-pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
+/// A text with its values for the names in braces; a name without a value goes. Values are put in once: what looks like a name in a value stays as it is.
+pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

@@ -17,6 +17,6 @@ mod machine;
 mod place;
 
 pub use gateway::Gateway;
-pub use language::{Language, LocaleError};
+pub use language::{Language, LocaleError, fill};
 pub use loans::Loans;
 pub use place::Screen;

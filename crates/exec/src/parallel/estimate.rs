@@ -9,9 +9,9 @@
 use std::ops::Range;
 
 /// Gas that every transaction pays before its first instruction.
-const INTRINSIC_GAS: u64 = 21_000;
+pub(super) const INTRINSIC_GAS: u64 = 21_000;
 /// Gas that is executed in a microsecond, as measured for token transfers and swaps.
-const GAS_PER_US: u64 = 2_500;
+pub(super) const GAS_PER_US: u64 = 2_500;
 /// What even the shortest transaction takes, in gas.
 const LEAST_GAS: u64 = GAS_PER_US;
 /// Gas from which on a transaction may be begun ahead of its turn: a fifth of a millisecond.

@@ -3,12 +3,13 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::schedule::{Frontier, Run, Schedule};
+use super::{
+    estimate::{GAS_PER_US, INTRINSIC_GAS},
+    schedule::{Frontier, Run, Schedule},
+};
 
 /// What a sleeping thread takes to wake up, in microseconds.
 const WAKE_US: u64 = 70;
-const INTRINSIC_GAS: u64 = 21_000;
-const GAS_PER_US: u64 = 2_500;
 
 #[derive(Clone, Copy, Debug)]
 struct Job {

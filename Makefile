@@ -135,6 +135,11 @@ disaster-day:
 pictures:
 	$(TEST_ENV) cargo test $(TEST_FLAGS) --workspace --test pages -- --ignored --nocapture
 
+## twin       the contracts' schedules beside the crate's, on CASES=10000 random terms
+.PHONY: twin
+twin: deps-node
+	$(TEST_ENV) BRAID_TWIN_CASES=$(or $(CASES),10000) cargo test $(TEST_FLAGS) --workspace --test twin -- --nocapture
+
 ## deps       what the tests need besides Rust, from npm and PyPI, as locked
 .PHONY: deps deps-node deps-python
 deps: deps-node deps-python

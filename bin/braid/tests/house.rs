@@ -35,6 +35,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
         "apps/microloans/faces",
         &["microloans-arithmetic", "microloans-ledger", "microloans-rails", "microloans-service", "microloans-ussd"],
     ),
+    ("apps/microloans/chain", &[]),
     ("apps/microloans/ledger", &["microloans-arithmetic"]),
     ("apps/microloans/rails", &["microloans-arithmetic"]),
     ("apps/microloans/service", &["microloans-arithmetic", "microloans-ledger", "microloans-rails", "microloans-ussd"]),

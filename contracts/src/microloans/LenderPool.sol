@@ -265,6 +265,11 @@ contract LenderPool is ILenderPool, Gated {
         if (block.timestamp != accruedAt) _accrueNow();
     }
 
+    /// @notice Lets deposits of this block see those that came before them. Anybody's to call.
+    function refreshLimits() external {
+        _setLimits();
+    }
+
     function withdrawFees(address to, uint256 amount) external restricted {
         uint256 held = feesEarned - feesWithdrawn;
         if (amount > held) revert InsufficientCash(held, amount);

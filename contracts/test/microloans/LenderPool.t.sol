@@ -55,6 +55,20 @@ contract LenderPoolTest is LoanSuite {
         vm.assertApproxEqAbs(pool.seniorDue(), 7e6, 20, "the rest is due");
     }
 
+    function test_LimitsSeeDepositsOfTheBlockWhenAskedTo() external {
+        uint256 before = pool.seniorLimit();
+        usd.mint(bob, 100 * USD);
+        vm.startPrank(bob);
+        usd.approve(address(junior), 100 * USD);
+        junior.deposit(100 * USD, bob);
+        vm.stopPrank();
+        vm.assertEq(pool.seniorLimit(), before, "as of the last accrual");
+        vm.prank(borrower);
+        pool.refreshLimits();
+        vm.assertEq(pool.seniorLimit(), 4 * junior.worth(), "a fifth of junior covers the rest");
+        _assertBalanced();
+    }
+
     function test_WithoutATrancheTheOtherHasAll() external {
         LenderPool.Conditions memory terms = _conditions();
         terms.minJuniorBasis = 0;

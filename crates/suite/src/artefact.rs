@@ -47,11 +47,13 @@ macro_rules! artefacts {
 }
 
 artefacts! {
+    ATTESTATIONS = "Attestations";
     AVERAGE_PRICE = "AveragePrice";
     BATCH_POOL = "BatchPool";
     BIN_FACTORY = "BinFactory";
     BOOSTED_STAKING = "BoostedStaking";
     CHECKED_PRICE = "CheckedPrice";
+    CIRCLE = "Circle";
     COMPOUNDING_VAULT = "CompoundingVault";
     CONCENTRATED_POOL = "ConcentratedPool";
     CONSTANT_PRODUCT_POOL = "ConstantProductPool";
@@ -60,7 +62,10 @@ artefacts! {
     CURVE_FACTORY = "CurveFactory";
     DAO_GOVERNOR = "DaoGovernor";
     DAO_TIMELOCK = "DaoTimelock";
+    DONATION_FUND = "DonationFund";
+    ESCROW = "Escrow";
     EUROPEAN_OPTIONS = "EuropeanOptions";
+    FIRST_LOSS = "FirstLoss";
     FX_HUB = "FxHub";
     HOOK_FACTORY = "HookFactory";
     IDENTITY_REGISTRY = "IdentityRegistry";
@@ -71,6 +76,8 @@ artefacts! {
     LOAN_BOOK = "LoanBook";
     LOAN_SCHEDULES = "LoanSchedules";
     ORDERS = "Orders";
+    PASSKEY_ACCOUNT = "PasskeyAccount";
+    PASSKEY_ACCOUNTS = "PasskeyAccounts";
     PERPETUAL_EXCHANGE = "PerpetualExchange";
     POLICY_REGISTRY = "PolicyRegistry";
     POOL_FACTORY = "PoolFactory";
@@ -84,10 +91,12 @@ artefacts! {
     STABLECOIN = "Stablecoin";
     STABLE_POOL = "StablePool";
     STAKING_POOL = "StakingPool";
+    TRANCHE = "Tranche";
     TREASURY = "Treasury";
     VAULT = "Vault";
     VESTING = "Vesting";
     VOTING_STAKE = "VotingStake";
+    VOUCH = "Vouch";
     WEIGHTED_FACTORY = "WeightedFactory";
     WEIGHTED_POOL = "WeightedPool";
     WIDE_ROUTER = "WideRouter";

@@ -8,10 +8,11 @@
 //! constructor's arguments. The arguments name the suite's owner: the suite of one owner has the same addresses on every chain.
 //!
 //! Reading order: [`artefact`] (code), [`plan`] (the types), then a part after the other: `tokens`, `governance`, `compliance`, `exchange` and `curves`,
-//! `lending`, `oracles`, `staking`, `derivatives`. A contract is added to its part by one call of [`Suite::contract`], and to the list in [`artefact`].
+//! `lending`, `oracles`, `staking`, `derivatives`, `microloans`. A contract is added to its part by one call of [`Suite::contract`], and to the list in [`artefact`].
 //!
 //! What is everybody's (the reserve of loans, what markets there are, how long rewards run) is ruled by the governor's timelock. The owner keeps
-//! what somebody has to do day by day: mint, report prices, fund rewards, know investors, and stop what goes wrong.
+//! what somebody has to do day by day: mint, report prices, fund rewards, know investors and merchants, tell what happens to
+//! loans, and stop what goes wrong.
 
 pub mod artefact;
 mod compliance;
@@ -20,6 +21,7 @@ mod derivatives;
 mod exchange;
 mod governance;
 mod lending;
+mod microloans;
 mod oracles;
 pub mod plan;
 pub mod proxy;

@@ -5,7 +5,7 @@ use alloy_sol_types::SolCall;
 
 use crate::{
     artefact::{Artefact, ArtefactError},
-    compliance, derivatives, exchange, governance, lending, oracles, proxy, staking, tokens,
+    compliance, derivatives, exchange, governance, lending, microloans, oracles, proxy, staking, tokens,
 };
 
 /// The contracts of one owner, and how they are put on a chain.
@@ -120,6 +120,7 @@ impl Suite {
         oracles::add(&mut suite, &tokens, ether_pool, ether_price)?;
         staking::add(&mut suite, &tokens, timelock)?;
         derivatives::add(&mut suite, &tokens, ether_price, timelock)?;
+        microloans::add(&mut suite, &tokens, timelock)?;
         Ok(suite)
     }
 

@@ -72,6 +72,7 @@ contract GasTest is Market {
                 oracle: new PriceFeed(address(this), address(this), 1000, 1e36),
                 rateModel: new KinkedRate(0, 1e18, 1e19, 8e17),
                 limitBasis: 8000,
+                maxBonusBasis: 1500,
                 reserveBasis: 1000,
                 maxPriceAge: 1 hours,
                 supplyCap: 1e30,

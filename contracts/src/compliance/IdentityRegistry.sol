@@ -7,6 +7,7 @@ import {AccessControl} from "@openzeppelin/access/AccessControl.sol";
 /// @title Who the holders of regulated tokens are
 /// @notice Agents vouch for an investor's accounts: which identity they belong to and in which country it lives. One
 /// identity may have several accounts. There are no claims to be checked on chain: whoever is registered is verified.
+/// {ClaimedIdentityRegistry} checks claims too.
 contract IdentityRegistry is IIdentityRegistry, AccessControl {
     struct Investor {
         address identity;
@@ -74,12 +75,12 @@ contract IdentityRegistry is IIdentityRegistry, AccessControl {
     }
 
     /// @inheritdoc IIdentityRegistry
-    function isVerified(address investor) external view returns (bool) {
+    function isVerified(address investor) external view virtual returns (bool) {
         return contains(investor);
     }
 
     /// @inheritdoc IIdentityRegistry
-    function identity(address investor) external view returns (address) {
+    function identity(address investor) public view returns (address) {
         return investors[investor].identity;
     }
 

@@ -6,7 +6,8 @@ import {IPriceOracle} from "../lending/ILendingMarket.sol";
 /// @title Perpetual futures against a pool, at an oracle's price
 /// @notice Traders put margin into accounts, of which everybody has as many as he likes, and open positions that gain and lose with a
 /// price. The pool is the other side of every trade: it pays what traders gain, keeps what they lose, and earns the spread, the impact
-/// and the funding of what is not balanced. The insurance fund gets fees and penalties, and bears what an account loses beyond its margin.
+/// and the funding of what is not balanced. The insurance fund gets fees and penalties, bears what an account loses beyond its margin, and
+/// pays gains that the pool has no cash for. Before both are empty, positions that have gained are closed; see {deleverage}.
 ///
 /// An account is `owner * 2^96 + index`. Its positions share its margin (*cross*), and nothing of what else its owner has; an account
 /// set *isolated* holds one position at most. Sizes are in the smallest unit of what is traded, prices times 10^36, amounts in the
@@ -106,6 +107,10 @@ interface IPerpetualExchange {
     error InsufficientCollateral(uint256 account, uint256 collateral, uint256 amount);
     /// @notice The account has its maintenance margin.
     error Healthy(uint256 account, int256 equity, uint256 margin);
+    /// @notice What traders have gained is covered; nobody's position is closed for it.
+    error Covered(int256 gained, uint256 covered);
+    /// @notice The position has gained nothing, or its side is not the larger one: closing it would not help.
+    error NotDeleveraged(uint256 account, uint256 market, int256 gain, int256 skew);
     error NoPosition(uint256 account, uint256 market);
     error NotAllowed(uint256 account, address caller);
     error NotGuardian(address caller);
@@ -140,9 +145,15 @@ interface IPerpetualExchange {
         uint256 price,
         uint256 penalty
     );
+    /// @notice A position that has gained was closed, or a part of it, because the pool and the insurance fund could not stand for more gains.
+    event Deleveraged(
+        address indexed caller, uint256 indexed account, uint256 indexed market, int256 delta, uint256 price
+    );
+    /// @notice The insurance fund has paid `amount` of a gain for which the pool had no cash.
+    event GainInsured(uint256 indexed account, uint256 amount);
     /// @notice `amount` was lost beyond an account's margin; `insured` of it was the insurance fund's, the rest the pool's.
     event BadDebt(uint256 indexed account, uint256 amount, uint256 insured);
-    /// @notice The pool could not pay `amount`, and owes it.
+    /// @notice Neither pool nor insurance fund could pay `amount`; the pool owes it.
     event Owed(uint256 indexed account, uint256 amount);
     event OwedPaid(uint256 indexed account, uint256 amount);
     event StoppedSet(bool stopped);
@@ -161,6 +172,12 @@ interface IPerpetualExchange {
     /// margin again, and at most `size`. The position pays a penalty, half of it to the account 0 of the caller.
     /// @return closed How much was closed.
     function liquidate(uint256 account, uint256 market, uint256 size) external returns (uint256 closed);
+
+    /// @notice Closes a part of a position that has gained, at the oracle's price and without a fee, because traders have gained more than is
+    /// covered ({PerpetualPool.coverage}): at most `size`, as much as it takes until the rest is covered, and of the side alone that has more open,
+    /// down to as much as the other has. Anyone may, and gets nothing for it. The account keeps what it has gained.
+    /// @return closed How much was closed.
+    function deleverage(uint256 account, uint256 market, uint256 size) external returns (uint256 closed);
 
     /// @notice Accrues a market, once a block.
     function accrue(uint256 market) external;

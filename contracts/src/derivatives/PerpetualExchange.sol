@@ -119,6 +119,26 @@ contract PerpetualExchange is PerpetualPool {
         if (openMarketsOf[account] == 0) _writeOff(account);
     }
 
+    /// @inheritdoc IPerpetualExchange
+    function deleverage(uint256 account, uint256 market, uint256 size) external returns (uint256 closed) {
+        int256 held = _positions[account][market].size;
+        if (held == 0) revert NoPosition(account, market);
+        _accrueOf(openMarketsOf[account]);
+        (uint256 price,) = _priceOf(market);
+        uint256 missing = _uncovered();
+        int256 gain = _gainOf(account, market, price);
+        int256 skew = _skew(market);
+        if (gain <= 0 || (held > 0 ? skew <= 0 : skew >= 0)) revert NotDeleveraged(account, market, gain, skew);
+        uint256 all = FixedPointMathLib.abs(held);
+        uint256 enough = missing < uint256(gain) ? FixedPointMathLib.fullMulDivUp(all, missing, uint256(gain)) : all;
+        closed = FixedPointMathLib.min(FixedPointMathLib.min(size, enough), FixedPointMathLib.abs(skew));
+        if (closed == 0) revert NothingGiven();
+        int256 delta = held > 0 ? -int256(closed) : int256(closed);
+        _apply(account, market, delta, price, false);
+        emit Deleveraged(msg.sender, account, market, delta, price);
+        if (openMarketsOf[account] == 0) _writeOff(account);
+    }
+
     // Questions
 
     /// @notice The account of `owner` with this number, which is below 2^96.
@@ -143,12 +163,11 @@ contract PerpetualExchange is PerpetualPool {
             uint256 market = FixedPointMathLib.log2(lowest);
             open ^= lowest;
             (uint256 price,) = _priceOf(market);
-            Position storage position = _positions[account][market];
+            int256 size = _positions[account][market].size;
             Terms storage terms = _termsOf(market);
-            int256 exact = PerpetualMath.worth(position.size, price, fundingOf(market)) - position.cost;
-            equity += PerpetualMath.settleDown(exact);
-            initial += PerpetualMath.shareUp(position.size, price, terms.initialBasis);
-            maintenance += PerpetualMath.shareUp(position.size, price, terms.maintenanceBasis);
+            equity += _gainOf(account, market, price);
+            initial += PerpetualMath.shareUp(size, price, terms.initialBasis);
+            maintenance += PerpetualMath.shareUp(size, price, terms.maintenanceBasis);
         }
     }
 
@@ -160,6 +179,12 @@ contract PerpetualExchange is PerpetualPool {
         (uint256 price,) = _priceOf(market);
         uint256 basis = _termsOf(market).maintenanceBasis;
         return PerpetualMath.liquidationPrice(size, price, equity - int256(maintenance), basis);
+    }
+
+    /// @dev What a position would settle at if it were closed at `price`.
+    function _gainOf(uint256 account, uint256 market, uint256 price) private view returns (int256) {
+        Position storage position = _positions[account][market];
+        return PerpetualMath.settleDown(PerpetualMath.worth(position.size, price, fundingOf(market)) - position.cost);
     }
 
     function _takeOut(uint256 account, uint256 amount) private {

@@ -168,7 +168,7 @@ abstract contract PerpetualMarkets is IPerpetualExchange, Ownable {
         return PerpetualMath.fillPrice(price, skew, delta, terms.skewScale, terms.spreadBasis);
     }
 
-    function _skew(uint256 market) private view returns (int256) {
+    function _skew(uint256 market) internal view returns (int256) {
         return int256(_totals[market].longOpen) - int256(_totals[market].shortOpen);
     }
 

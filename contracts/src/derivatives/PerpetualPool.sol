@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {PerpetualMarkets} from "./PerpetualMarkets.sol";
+import {PerpetualMath} from "./PerpetualMath.sol";
 import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/utils/math/Math.sol";
 
@@ -18,6 +19,8 @@ abstract contract PerpetualPool is PerpetualMarkets {
     uint256 public constant LEAVE_AFTER = 1 days;
     /// @notice How long they may then, before it takes another request.
     uint256 public constant LEAVE_WITHIN = 2 days;
+    /// @notice What traders may have gained before their positions are closed for them, in basis points of the pool's cash; see {coverage}.
+    uint256 public constant DELEVERAGE_BASIS = 6000;
     /// @dev Shares of nobody, for one unit of nobody's: who comes first cannot make a share dear.
     uint256 internal constant VIRTUAL_SHARES = 1e6;
 
@@ -146,19 +149,53 @@ abstract contract PerpetualPool is PerpetualMarkets {
         free = least > backing ? least - backing : 0;
     }
 
-    /// @dev What a position has gained goes to its account: first against its debt, then from the pool's cash, and the rest is owed.
+    /// @notice What traders have gained and not settled, and what of that is covered: {DELEVERAGE_BASIS} of the pool's cash, and the insurance
+    /// fund. Gains beyond it are closed by {deleverage}. Reverts where an open market has no price.
+    function coverage() public view returns (int256 gained, uint256 covered) {
+        for (uint256 market = 0; market < marketCount; market++) {
+            (int256 gain,) = _exposure(market);
+            gained += gain;
+        }
+        covered = Math.mulDiv(pool, DELEVERAGE_BASIS, PerpetualMath.BASIS) + insurance;
+    }
+
+    /// @dev What has to be settled until the gains are covered again: each unit takes one off the gains and one off the pool's cash.
+    function _uncovered() internal view returns (uint256) {
+        (int256 gained, uint256 covered) = coverage();
+        if (gained <= int256(covered)) revert Covered(gained, covered);
+        uint256 excess = uint256(gained) - covered;
+        return Math.mulDiv(excess, PerpetualMath.BASIS, PerpetualMath.BASIS - DELEVERAGE_BASIS, Math.Rounding.Ceil);
+    }
+
+    /// @dev What a position has gained goes to its account: first against its debt, then from the pool's cash and the insurance fund's, and the
+    /// rest is owed.
     function _gain(uint256 account, uint256 amount) internal {
         amount -= _cancelDebt(account, amount);
         if (amount == 0) return;
         uint256 cash = pool;
         if (cash < amount) {
-            owedTo[account] += amount - cash;
-            totalOwed += amount - cash;
-            emit Owed(account, amount - cash);
+            uint256 insured = _takeInsurance(account, amount - cash);
+            uint256 owed = amount - cash - insured;
+            collateralOf[account] += insured;
+            if (owed > 0) _owe(account, owed);
             amount = cash;
         }
         pool = cash - amount;
         collateralOf[account] += amount;
+    }
+
+    /// @dev The insurance fund's part of what the pool has no cash for.
+    function _takeInsurance(uint256 account, uint256 missing) private returns (uint256 insured) {
+        insured = Math.min(insurance, missing);
+        if (insured == 0) return 0;
+        insurance -= insured;
+        emit GainInsured(account, insured);
+    }
+
+    function _owe(uint256 account, uint256 amount) private {
+        owedTo[account] += amount;
+        totalOwed += amount;
+        emit Owed(account, amount);
     }
 
     /// @dev What a position has lost goes to the pool: from the account's collateral, then off what it is owed, and the rest is its debt.

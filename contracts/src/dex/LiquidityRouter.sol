@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {ConstantProductPool} from "./ConstantProductPool.sol";
 import {CurveMath} from "./CurveMath.sol";
 import {RouterBase} from "./RouterBase.sol";
+import {IERC20} from "@openzeppelin/token/ERC20/IERC20.sol";
 import {Math} from "@openzeppelin/utils/math/Math.sol";
 
 /// @title Liquidity from wallets and back, by the functions of Uniswap v2's router
@@ -143,6 +144,44 @@ abstract contract LiquidityRouter is RouterBase {
         (permit.deadline, permit.v, permit.r, permit.s) = (deadline, v, r, s);
         _permit(permit);
         return removeLiquidityETH(token, liquidity, amountTokenMin, amountETHMin, to, deadline);
+    }
+
+    /// @notice {removeLiquidityETH} for a token that delivers less than is sent: `amountTokenMin` is what has to arrive.
+    function removeLiquidityETHSupportingFeeOnTransferTokens(
+        address token,
+        uint256 liquidity,
+        uint256 amountTokenMin,
+        uint256 amountETHMin,
+        address to,
+        uint256 deadline
+    ) public returns (uint256 amountETH) {
+        uint256 held = IERC20(token).balanceOf(to);
+        (, amountETH) = removeLiquidityETH(token, liquidity, 0, amountETHMin, to, deadline);
+        _requireLeast(IERC20(token).balanceOf(to) - held, amountTokenMin);
+    }
+
+    /// @notice The same with a permit (EIP-2612) for the shares instead of an approval.
+    function removeLiquidityETHWithPermitSupportingFeeOnTransferTokens(
+        address token,
+        uint256 liquidity,
+        uint256 amountTokenMin,
+        uint256 amountETHMin,
+        address to,
+        uint256 deadline,
+        bool approveMax,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (uint256 amountETH) {
+        Permit memory permit;
+        permit.pool = _pairOf(token, address(weth));
+        permit.amount = approveMax ? type(uint256).max : liquidity;
+        (permit.deadline, permit.v, permit.r, permit.s) = (deadline, v, r, s);
+        _permit(permit);
+        return
+            removeLiquidityETHSupportingFeeOnTransferTokens(
+                token, liquidity, amountTokenMin, amountETHMin, to, deadline
+            );
     }
 
     /// @notice What a pool with these reserves and {V2_FEE} gives for `amountIn`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {SelfPermit} from "../tokens/SelfPermit.sol";
 import {WrappedEther} from "../tokens/WrappedEther.sol";
 import {IVault} from "./IVault.sol";
 import {PoolFactory} from "./PoolFactory.sol";
@@ -8,7 +9,7 @@ import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
 
 /// @title What a router has between wallets and the vault
 /// @dev It holds nothing between calls.
-abstract contract RouterBase {
+abstract contract RouterBase is SelfPermit {
     using SafeERC20 for IERC20;
 
     /// @notice The fee of the pools that trade as Uniswap v2's, in millionths.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {SelfPermit} from "../tokens/SelfPermit.sol";
 import {ILendingMarket, IPriceOracle, IRateModel} from "./ILendingMarket.sol";
 import {IERC3156FlashBorrower, IERC3156FlashLender} from "@openzeppelin/interfaces/IERC3156.sol";
 import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
@@ -12,11 +13,13 @@ import {Math} from "@openzeppelin/utils/math/Math.sol";
 /// @notice See {ILendingMarket}.
 /// @dev {cash}, {scaledSupply} and {scaledDebt} are the slots that everyone writes: only added to, and taken from under a
 /// bound. The accrual alone multiplies and divides them.
-contract LendingMarket is ILendingMarket, EIP712, Nonces {
+contract LendingMarket is ILendingMarket, SelfPermit, EIP712, Nonces {
     using SafeERC20 for IERC20;
 
     /// @notice The terms, which never change.
     /// @param limitBasis What a debt may be of its collateral's worth, in basis points.
+    /// @param maxBonusBasis Most collateral that a liquidator gets beyond what was repaid, in basis points: the wider two tokens' prices move
+    /// against each other, the more it takes to have somebody come, and the less may be lent. Of {MIN_BONUS} to {MAX_BONUS}.
     /// @param reserveBasis What the reserve gets of the interest, in basis points.
     /// @param maxPriceAge In seconds.
     /// @param supplyCap What lenders may have, in the loan token.
@@ -27,6 +30,7 @@ contract LendingMarket is ILendingMarket, EIP712, Nonces {
         IPriceOracle oracle;
         IRateModel rateModel;
         uint256 limitBasis;
+        uint256 maxBonusBasis;
         uint256 reserveBasis;
         uint256 maxPriceAge;
         uint256 supplyCap;
@@ -43,7 +47,7 @@ contract LendingMarket is ILendingMarket, EIP712, Nonces {
     /// @dev The highest interest in a second: 200 % in a year. Compounded at that for fifty years, an index grows by 10^44,
     /// and a whole cap in debt still fits its word.
     uint256 internal constant MAX_RATE = 2 * RAY / uint256(365 days);
-    /// @dev Most collateral that a liquidator gets beyond what was repaid, in basis points.
+    /// @dev Most that {maxBonusBasis} may be.
     uint256 internal constant MAX_BONUS = 1500;
     /// @dev What a liquidator gets of a loan that its collateral does not cover, in basis points: something, or nobody comes.
     uint256 internal constant MIN_BONUS = 100;
@@ -52,14 +56,13 @@ contract LendingMarket is ILendingMarket, EIP712, Nonces {
     bytes32 private constant DELEGATION =
         keccak256("Delegation(address account,address delegate,bool allowed,uint256 nonce,uint256 deadline)");
     bytes32 private constant BORROWED = keccak256("ERC3156FlashBorrower.onFlashLoan");
-    /// @dev Most that may be lent against collateral: with the highest bonus a loan at its limit is still covered.
-    uint256 internal constant MAX_LIMIT = BASIS * BASIS / (BASIS + MAX_BONUS);
 
     IERC20 public immutable loanToken;
     IERC20 public immutable collateralToken;
     IPriceOracle public immutable oracle;
     IRateModel public immutable rateModel;
     uint256 public immutable limitBasis;
+    uint256 public immutable maxBonusBasis;
     uint256 public immutable reserveBasis;
     uint256 public immutable maxPriceAge;
     uint256 public immutable supplyCap;
@@ -100,7 +103,10 @@ contract LendingMarket is ILendingMarket, EIP712, Nonces {
     }
 
     constructor(Terms memory terms) EIP712("Braid Lending Market", "1") {
-        if (terms.limitBasis == 0 || terms.limitBasis > MAX_LIMIT || terms.reserveBasis > BASIS) revert InvalidTerms();
+        if (terms.maxBonusBasis < MIN_BONUS || terms.maxBonusBasis > MAX_BONUS) revert InvalidTerms();
+        // With the highest bonus a loan at its limit is still covered.
+        uint256 maxLimit = BASIS * BASIS / (BASIS + terms.maxBonusBasis);
+        if (terms.limitBasis == 0 || terms.limitBasis > maxLimit || terms.reserveBasis > BASIS) revert InvalidTerms();
         if (terms.loanToken == terms.collateralToken) revert InvalidTerms();
         // No product of a cap and an index overflows then.
         if (terms.supplyCap > type(uint112).max || terms.borrowCap > type(uint112).max) revert InvalidTerms();
@@ -109,6 +115,7 @@ contract LendingMarket is ILendingMarket, EIP712, Nonces {
         oracle = terms.oracle;
         rateModel = terms.rateModel;
         limitBasis = terms.limitBasis;
+        maxBonusBasis = terms.maxBonusBasis;
         reserveBasis = terms.reserveBasis;
         maxPriceAge = terms.maxPriceAge;
         supplyCap = terms.supplyCap;
@@ -206,7 +213,7 @@ contract LendingMarket is ILendingMarket, EIP712, Nonces {
     // Liquidation
 
     /// @notice Repays up to `amount` of a debt beyond its limit and takes collateral worth that and a bonus: what the debt
-    /// exceeds its limit by, in basis points of the limit, and {MAX_BONUS} at most. So it grows from nothing while nobody
+    /// exceeds its limit by, in basis points of the limit, and {maxBonusBasis} at most. So it grows from nothing while nobody
     /// comes. It is no more than what the collateral is worth beyond the debt, lest it make the debt bad; but {MIN_BONUS}
     /// at least where less is left than that, or nobody comes. If no collateral is left, what is still owed is nobody's: the
     /// reserve bears it first, then the lenders.
@@ -421,9 +428,9 @@ contract LendingMarket is ILendingMarket, EIP712, Nonces {
         return Math.mulDiv(collateralOf[account], price, PRICE) * limitBasis / BASIS;
     }
 
-    function _bonus(uint256 debt, uint256 limit, uint256 worth) private pure returns (uint256) {
+    function _bonus(uint256 debt, uint256 limit, uint256 worth) private view returns (uint256) {
         if (limit == 0) return MIN_BONUS;
-        uint256 excess = Math.min(MAX_BONUS, Math.mulDiv(debt - limit, BASIS, limit));
+        uint256 excess = Math.min(maxBonusBasis, Math.mulDiv(debt - limit, BASIS, limit));
         uint256 spare = Math.mulDiv(Math.saturatingSub(worth, debt), BASIS, debt);
         return Math.min(excess, Math.max(spare, MIN_BONUS));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {SelfPermit} from "./SelfPermit.sol";
 import {IERC4626} from "@openzeppelin/interfaces/IERC4626.sol";
 import {ERC20} from "@openzeppelin/token/ERC20/ERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/token/ERC20/extensions/IERC20Metadata.sol";
@@ -19,7 +20,7 @@ import {Math} from "@openzeppelin/utils/math/Math.sol";
 /// @dev The index never promises more than there is: `(supply + VIRTUAL_SHARES) * index <= assets + 1` at each accrual, and
 /// deposits and withdrawals keep it so. What may cost a unit by other contracts' rounding has to be followed by
 /// {_accrueNow}.
-abstract contract IndexedVault is ERC20, IERC4626 {
+abstract contract IndexedVault is ERC20, IERC4626, SelfPermit {
     using SafeERC20 for IERC20;
 
     uint256 internal constant BASIS = 10_000;

@@ -509,6 +509,123 @@ contract PerpetualExchangeTest is PerpetualSuite {
         vm.assertEq(exchange.totalDebt(), 0, "no debt");
     }
 
+    // What traders have gained beyond what stands for it
+
+    /// @dev A long of 900 ether at `dollars`, which went up from 2000.
+    function _rise(uint256 dollars) private returns (uint256 rich) {
+        rich = _fund(account("rich"), 1e7 * USD);
+        _trade(rich, 900 * ETHER);
+        for (uint256 now_ = 3000; now_ < dollars; now_ += now_ / 3) {
+            _passTo(now_);
+        }
+        _passTo(dollars);
+    }
+
+    function test_AGainBeyondWhatIsCoveredIsClosed() external {
+        uint256 rich = _rise(10_000);
+        (int256 gained, uint256 covered) = exchange.coverage();
+        vm.assertEq(covered, exchange.pool() * 6 / 10 + exchange.insurance(), "six tenths and the insurance");
+        assertTrue(gained > int256(covered), "more than that");
+        (int256 equity,,) = exchange.healthOf(rich);
+        uint256 fund = exchange.insurance();
+        vm.prank(account("keeper"));
+        uint256 closed = exchange.deleverage(rich, ether_, type(uint256).max);
+        assertTrue(closed > 0 && closed < 900e18, "a part");
+        vm.assertEq(exchange.positionOf(rich, ether_).size, int256(900e18 - closed), "of it");
+        (int256 later,,) = exchange.healthOf(rich);
+        assertTrue(later <= equity && later >= equity - 1, "nothing is taken");
+        vm.assertEq(exchange.insurance(), fund, "no fee");
+        vm.assertEq(exchange.collateralOf(exchange.accountOf(account("keeper"), 0)), 0, "nor a reward");
+        (gained, covered) = exchange.coverage();
+        assertTrue(gained <= int256(covered), "covered");
+        vm.assertApproxEqAbs(uint256(gained), covered, 1e6, "and no more was closed than that takes");
+        vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.Covered.selector, gained, covered));
+        exchange.deleverage(rich, ether_, 1);
+    }
+
+    /// @dev A little at a time comes to the same, whoever does it.
+    function testFuzz_DeleveragingEndsWhereGainsAreCovered(uint256 dollars, uint256 other, uint256 part) external {
+        uint256 rich = _fund(account("rich"), 1e7 * USD);
+        uint256 poor = _fund(account("poor"), 1e8 * USD);
+        _trade(rich, 900 * ETHER);
+        _trade(poor, -int256(bound(other, 1e15, 800e18)));
+        for (uint256 now_ = 3000; now_ < 25_000; now_ += now_ / 3) {
+            _passTo(now_);
+        }
+        _passTo(bound(dollars, 25_000, 36_000));
+        part = bound(part, 50e18, 900e18);
+        int256 before = _equity(rich);
+        for (uint256 i = 0; i < 20; i++) {
+            (int256 gained, uint256 covered) = exchange.coverage();
+            IPerpetualExchange.Totals memory totals = exchange.totalsOf(ether_);
+            if (gained <= int256(covered) || totals.longOpen <= totals.shortOpen) break;
+            exchange.deleverage(rich, ether_, part);
+        }
+        (int256 left, uint256 cover) = exchange.coverage();
+        IPerpetualExchange.Totals memory now2 = exchange.totalsOf(ether_);
+        assertTrue(left <= int256(cover) || now2.longOpen == now2.shortOpen, "covered, or nothing more to win");
+        assertTrue(now2.longOpen >= now2.shortOpen, "no further than the other side");
+        int256 equity = _equity(rich);
+        assertTrue(equity <= before && equity >= before - 20, "nothing is taken but roundings");
+        uint256[] memory accounts = new uint256[](2);
+        (accounts[0], accounts[1]) = (rich, poor);
+        uint256 held = exchange.pool() + exchange.insurance() + exchange.collateralOf(rich)
+            + exchange.collateralOf(poor) + exchange.collateralOf(alice) + exchange.collateralOf(bob);
+        vm.assertEq(usd.balanceOf(address(exchange)), held, "all money is somebody's");
+    }
+
+    function test_RevertWhen_ClosingWouldNotHelp() external {
+        vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.NoPosition.selector, alice, ether_));
+        exchange.deleverage(alice, ether_, 1);
+        uint256 poor = _fund(account("poor"), 1e8 * USD);
+        _trade(poor, -10 * ETHER);
+        uint256 rich = _rise(10_000);
+        // A short has lost, and a long that came late too.
+        int256 skew = 890 * ETHER;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IPerpetualExchange.NotDeleveraged.selector, poor, ether_, _gainOf(poor, -10 * ETHER), skew
+            )
+        );
+        exchange.deleverage(poor, ether_, 1);
+        _trade(poor, 9 * ETHER);
+        uint256 late = _fund(account("late"), 1e8 * USD);
+        _passTo(10_000);
+        vm.expectRevert(IPerpetualExchange.NothingGiven.selector);
+        exchange.deleverage(rich, ether_, 0);
+        int256 size = -2 * ETHER;
+        _trade(late, size);
+        _passTo(9900);
+        int256 gain = _gainOf(late, size);
+        assertTrue(gain > 0, "a short that gains");
+        skew = 897 * ETHER;
+        vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.NotDeleveraged.selector, late, ether_, gain, skew));
+        exchange.deleverage(late, ether_, 1);
+    }
+
+    /// @dev What a position would settle at: what the account has beyond its collateral.
+    function _gainOf(uint256 account, int256) private view returns (int256) {
+        return _equity(account) - int256(exchange.collateralOf(account));
+    }
+
+    /// @dev The insurance fund pays what the pool has no cash for; then it is owed.
+    function test_TheInsurancePaysGainsThatThePoolCannot() external {
+        exchange.insure(1e6 * USD);
+        uint256 rich = _rise(20_000);
+        (int256 equity,,) = exchange.healthOf(rich);
+        _trade(rich, -900 * ETHER);
+        vm.assertEq(exchange.pool(), 0, "no cash");
+        // The fee of the closing trade comes after its gain.
+        uint256 fee = 900 * 20_000 * USD * 5 / 10_000;
+        vm.assertEq(exchange.insurance(), fee, "nor insurance but that");
+        assertTrue(exchange.owedTo(rich) > 0, "the rest is owed");
+        uint256 got = exchange.collateralOf(rich) + exchange.owedTo(rich);
+        assertTrue(int256(got) <= equity && int256(got) > equity * 97 / 100, "spread and impact");
+        uint256 held = exchange.insurance() + exchange.collateralOf(rich) + exchange.collateralOf(alice)
+            + exchange.collateralOf(bob);
+        vm.assertEq(usd.balanceOf(address(exchange)), held, "all money is somebody's");
+    }
+
     // What may go wrong around it
 
     function test_TheGuardianStopsWhatComesInOnly() external {

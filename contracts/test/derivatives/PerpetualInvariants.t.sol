@@ -18,6 +18,7 @@ contract PerpetualHandler is PerpetualSuite {
     uint256 private clock = 1_000_000;
     uint256 public trades;
     uint256 public liquidations;
+    uint256 public deleveragings;
 
     constructor() {
         _open();
@@ -50,11 +51,17 @@ contract PerpetualHandler is PerpetualSuite {
         second.set(first);
     }
 
+    /// @dev What a price may become in one move, in hundredths.
+    function _steps() internal pure virtual returns (uint256 least, uint256 most) {
+        return (90, 112);
+    }
+
     /// @dev The price walks by up to a tenth, so that accounts are liquidated and some lose more than they have.
     function move(uint256 which, uint256 by) external now_ {
         PriceFeed moved = which % 2 == 0 ? feed : second;
         (uint256 price,) = moved.latestPrice();
-        price = price * bound(by, 90, 112) / 100;
+        (uint256 least, uint256 most) = _steps();
+        price = price * bound(by, least, most) / 100;
         moved.set(bound(price, 200 * PER_ETHER, 20_000 * PER_ETHER));
     }
 
@@ -89,6 +96,22 @@ contract PerpetualHandler is PerpetualSuite {
         if (equity >= int256(maintenance)) return;
         exchange.liquidate(account, market % 2, bound(size, 1e15, 100e18));
         liquidations += 1;
+    }
+
+    /// @dev Whatever is not covered can be closed, and closing it takes nothing from anybody.
+    function deleverage(uint256 who, uint256 market, uint256 size) external now_ {
+        uint256 account = accounts[who % TRADERS];
+        int256 before = _equity(account);
+        try exchange.deleverage(account, market % 2, bound(size, 1e15, 100e18)) {
+            deleveragings += 1;
+            int256 later = _equity(account);
+            assertTrue(later <= before + 1 && later >= before - 1, "nothing is taken");
+        } catch (bytes memory reason) {
+            bytes4 kind = bytes4(reason);
+            bool isExpected = kind == IPerpetualExchange.Covered.selector
+                || kind == IPerpetualExchange.NotDeleveraged.selector || kind == IPerpetualExchange.NoPosition.selector;
+            assertTrue(isExpected, "refused for no reason");
+        }
     }
 
     function deposit(uint256 who, uint256 amount) external now_ {
@@ -147,10 +170,21 @@ contract PerpetualHandler is PerpetualSuite {
     }
 }
 
+/// @dev A pool that a rise of the price empties.
+contract ThinHandler is PerpetualHandler {
+    function _liquidity() internal pure override returns (uint256) {
+        return 150_000 * USD;
+    }
+
+    function _steps() internal pure override returns (uint256, uint256) {
+        return (85, 150);
+    }
+}
+
 contract PerpetualInvariants is Suite {
     PerpetualHandler handler;
 
-    function setUp() public {
+    function setUp() public virtual {
         handler = new PerpetualHandler();
         target(address(handler));
     }
@@ -195,5 +229,22 @@ contract PerpetualInvariants is Suite {
         vm.assertEq(totals.cost, cost, "cost");
         vm.assertEq(totals.longOpen, long, "long");
         vm.assertEq(totals.shortOpen, short, "short");
+    }
+}
+
+contract ThinPoolInvariants is PerpetualInvariants {
+    function setUp() public override {
+        handler = new ThinHandler();
+        target(address(handler));
+    }
+
+    /// @dev The handler gets where this suite is about.
+    function test_AThinPoolIsSoonShort() external {
+        handler.trade(0, 0, 29e18);
+        for (uint256 i = 0; i < 3; i++) {
+            handler.move(0, 150);
+        }
+        handler.deleverage(0, 0, 100e18);
+        vm.assertEq(handler.deleveragings(), 1, "closed");
     }
 }

@@ -30,8 +30,13 @@ abstract contract PerpetualSuite is Suite {
         _fund(address(this), 0);
         _fund(provider, 0);
         vm.prank(provider);
-        exchange.addLiquidity(10_000_000 * USD, provider);
+        exchange.addLiquidity(_liquidity(), provider);
         _pass(2);
+    }
+
+    /// @dev What the pool begins with.
+    function _liquidity() internal pure virtual returns (uint256) {
+        return 10_000_000 * USD;
     }
 
     function _terms(PriceFeed oracle) internal pure returns (IPerpetualExchange.Terms memory) {

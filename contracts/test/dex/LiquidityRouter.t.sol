@@ -3,7 +3,9 @@ pragma solidity 0.8.30;
 
 import {vm} from "../Suite.sol";
 import {Market} from "./Market.sol";
-import {FreeToken} from "./Tokens.sol";
+import {FeeToken, FreeToken, PermitToken} from "./Tokens.sol";
+import {IERC20Errors} from "@openzeppelin/interfaces/draft-IERC6093.sol";
+import {IERC20Permit} from "@openzeppelin/token/ERC20/extensions/IERC20Permit.sol";
 import {BatchPool} from "src/dex/BatchPool.sol";
 import {ConstantProductPool} from "src/dex/ConstantProductPool.sol";
 import {CurveMath} from "src/dex/CurveMath.sol";
@@ -96,7 +98,7 @@ contract LiquidityRouterTest is Market {
         vm.assertEq(weth.balanceOf(address(router)) + address(router).balance, 0, "no ether stays");
     }
 
-    function _permit(ConstantProductPool pool, uint256 key, address owner, uint256 amount)
+    function _permit(IERC20Permit pool, uint256 key, address owner, uint256 amount)
         private
         view
         returns (uint8 v, bytes32 r, bytes32 s)
@@ -119,13 +121,13 @@ contract LiquidityRouterTest is Market {
         (address carol, uint256 key) = signer("carol");
         vm.prank(alice);
         pool.transfer(carol, 4e18);
-        (uint8 v, bytes32 r, bytes32 s) = _permit(pool, key, carol, 2e18);
+        (uint8 v, bytes32 r, bytes32 s) = _permit(IERC20Permit(address(pool)), key, carol, 2e18);
         vm.prank(carol);
         (uint256 out0, uint256 out1) =
             router.removeLiquidityWithPermit(token0, token1, 2e18, 0, 0, carol, later, false, v, r, s);
         vm.assertEq(FreeToken(token0).balanceOf(carol), out0, "token 0");
         vm.assertEq(FreeToken(token1).balanceOf(carol), out1, "token 1");
-        (v, r, s) = _permit(pool, key, carol, type(uint256).max);
+        (v, r, s) = _permit(IERC20Permit(address(pool)), key, carol, type(uint256).max);
         // Somebody else sends the permit first; it does its work nevertheless.
         pool.permit(carol, address(router), type(uint256).max, later, v, r, s);
         vm.prank(carol);
@@ -140,7 +142,7 @@ contract LiquidityRouterTest is Market {
         vm.prank(alice);
         router.addLiquidityETH{value: 1e21}(token0, 1e21, 0, 0, carol, later);
         ConstantProductPool pool = factory.getPair(token0, address(weth));
-        (uint8 v, bytes32 r, bytes32 s) = _permit(pool, key, carol, 2e18);
+        (uint8 v, bytes32 r, bytes32 s) = _permit(IERC20Permit(address(pool)), key, carol, 2e18);
         vm.prank(carol);
         (, uint256 ether_) = router.removeLiquidityETHWithPermit(token0, 2e18, 0, 0, carol, later, false, v, r, s);
         vm.assertEq(carol.balance, ether_, "ether");
@@ -153,10 +155,138 @@ contract LiquidityRouterTest is Market {
         address dave = account("dave");
         vm.prank(alice);
         pool.transfer(dave, 4e18);
-        (uint8 v, bytes32 r, bytes32 s) = _permit(pool, key, dave, 2e18);
+        (uint8 v, bytes32 r, bytes32 s) = _permit(IERC20Permit(address(pool)), key, dave, 2e18);
         vm.prank(dave);
         vm.expectRevert();
         router.removeLiquidityWithPermit(token0, token1, 2e18, 0, 0, dave, later, false, v, r, s);
+    }
+
+    /// @dev Liquidity of wrapped ether and a token that keeps one in a hundred of what is sent.
+    function _taxed(address owner) private returns (FeeToken taxed, ConstantProductPool pool, uint256 shares) {
+        taxed = new FeeToken();
+        pool = factory.createPool(address(taxed), address(weth), 3000);
+        taxed.mint(alice, 2e21);
+        vm.startPrank(alice);
+        weth.deposit{value: 1e21}();
+        weth.approve(address(vault), 1e21);
+        taxed.approve(address(vault), 2e21);
+        vault.deposit(address(weth), 1e21, alice);
+        vault.depositMeasured(address(taxed), 2e21, alice);
+        vault.setOperator(address(pool), true);
+        (shares,,) = pool.addLiquidity(1e21, 1e21, 0, owner);
+        vm.stopPrank();
+    }
+
+    function test_WhatDeliversLessIsMeasuredOnItsWayOut() external {
+        (FeeToken taxed, ConstantProductPool pool, uint256 shares) = _taxed(bob);
+        vm.startPrank(bob);
+        pool.approve(address(router), shares);
+        uint256 before = bob.balance;
+        bytes memory short = abi.encodeWithSelector(RouterBase.InsufficientOutput.selector, 99e18, 99e18 + 1);
+        vm.expectRevert(short);
+        router.removeLiquidityETHSupportingFeeOnTransferTokens(address(taxed), 1e20, 99e18 + 1, 0, bob, later);
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.InsufficientOutput.selector, 1e20, 1e20 + 1));
+        router.removeLiquidityETHSupportingFeeOnTransferTokens(address(taxed), 1e20, 0, 1e20 + 1, bob, later);
+        uint256 ether_ =
+            router.removeLiquidityETHSupportingFeeOnTransferTokens(address(taxed), 1e20, 99e18, 1e20, bob, later);
+        vm.assertEq(taxed.balanceOf(bob), 99e18, "what arrived");
+        vm.assertEq(bob.balance - before, ether_, "ether");
+        vm.warp(later + 1);
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.Expired.selector, later));
+        router.removeLiquidityETHSupportingFeeOnTransferTokens(address(taxed), 1, 0, 0, bob, later);
+        vm.stopPrank();
+        vm.assertEq(taxed.balanceOf(address(router)), 0, "nothing stays");
+    }
+
+    function test_WhatDeliversLessComesOutByPermit() external {
+        (address carol, uint256 key) = signer("carol");
+        (FeeToken taxed, ConstantProductPool pool,) = _taxed(carol);
+        (uint8 v, bytes32 r, bytes32 s) = _permit(IERC20Permit(address(pool)), key, carol, 1e20);
+        vm.prank(carol);
+        uint256 ether_ = router.removeLiquidityETHWithPermitSupportingFeeOnTransferTokens(
+            address(taxed), 1e20, 99e18, 1e20, carol, later, false, v, r, s
+        );
+        vm.assertEq(taxed.balanceOf(carol), 99e18, "tokens");
+        vm.assertEq(carol.balance, ether_, "ether");
+        vm.expectRevert(abi.encodeWithSelector(RouterBase.NoPool.selector, token0, address(weth)));
+        router.removeLiquidityETHWithPermitSupportingFeeOnTransferTokens(token0, 1, 0, 0, carol, later, true, v, r, s);
+    }
+
+    // Permits
+
+    /// @dev A token with permits against token 0, a pool of both, and an account that has approved nothing.
+    function _permitted() private returns (PermitToken token, address carol, uint256 key) {
+        token = new PermitToken();
+        (carol, key) = signer("carol");
+        token.mint(alice, 1e21);
+        token.mint(carol, 1e18);
+        vm.startPrank(alice);
+        token.approve(address(router), 1e21);
+        router.addLiquidity(address(token), token0, 1e21, 1e21, 0, 0, alice, later);
+        vm.stopPrank();
+    }
+
+    function _swap(address token, address to) private view returns (bytes memory) {
+        address[] memory path = new address[](2);
+        (path[0], path[1]) = (token, token0);
+        return abi.encodeCall(router.swapExactTokensForTokens, (1e18, 0, path, to, later));
+    }
+
+    function test_APermitAndATradeAreOneTransaction() external {
+        (PermitToken token, address carol, uint256 key) = _permitted();
+        (uint8 v, bytes32 r, bytes32 s) = _permit(token, key, carol, 1e18);
+        bytes[] memory calls = new bytes[](2);
+        calls[0] = abi.encodeCall(router.selfPermit, (token, 1e18, later, v, r, s));
+        calls[1] = _swap(address(token), carol);
+        vm.prank(carol);
+        bytes[] memory results = router.multicall(calls);
+        uint256[] memory amounts = abi.decode(results[1], (uint256[]));
+        vm.assertEq(FreeToken(token0).balanceOf(carol), amounts[1], "traded");
+        vm.assertEq(token.allowance(carol, address(router)), 0, "used up");
+        _assertNothingLeft();
+    }
+
+    function test_APermitThatSomebodySentFirstIsPassedOver() external {
+        (PermitToken token, address carol, uint256 key) = _permitted();
+        (uint8 v, bytes32 r, bytes32 s) = _permit(token, key, carol, 1e18);
+        token.permit(carol, address(router), 1e18, later, v, r, s);
+        bytes[] memory calls = new bytes[](2);
+        calls[0] = abi.encodeCall(router.selfPermit, (token, 1e18, later, v, r, s));
+        calls[1] = _swap(address(token), carol);
+        vm.prank(carol);
+        router.multicall(calls);
+        vm.assertEq(token.balanceOf(carol), 0, "traded");
+    }
+
+    /// @dev Who sends somebody else's permit has no use of it: it is for the caller's tokens.
+    function test_RevertWhen_ThePermitIsNotTheCallers() external {
+        (PermitToken token, address carol, uint256 key) = _permitted();
+        (uint8 v, bytes32 r, bytes32 s) = _permit(token, key, carol, 1e18);
+        bytes[] memory calls = new bytes[](2);
+        calls[0] = abi.encodeCall(router.selfPermit, (token, 1e18, later, v, r, s));
+        calls[1] = _swap(address(token), bob);
+        vm.expectRevert(
+            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, address(router), 0, 1e18)
+        );
+        vm.prank(bob);
+        router.multicall(calls);
+        vm.assertEq(token.balanceOf(carol), 1e18, "untouched");
+    }
+
+    /// @dev Several calls bring no ether, so none is spent twice.
+    function test_RevertWhen_SeveralCallsSpendEther() external {
+        _begin();
+        address[] memory path = new address[](2);
+        (path[0], path[1]) = (address(weth), token0);
+        vm.prank(alice);
+        router.addLiquidityETH{value: 1e21}(token0, 1e21, 0, 0, alice, later);
+        bytes[] memory calls = new bytes[](2);
+        calls[0] = calls[1] = abi.encodeCall(router.swapExactETHForTokens, (1, path, alice, later));
+        vm.startPrank(alice);
+        (bool done,) = address(router).call{value: 1e18}(abi.encodeCall(router.multicall, (calls)));
+        assertFalse(done, "takes no ether");
+        vm.expectRevert();
+        router.multicall(calls);
     }
 
     function test_RevertWhen_ItIsLessThanWanted() external {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ERC20} from "@openzeppelin/token/ERC20/ERC20.sol";
+import {ERC20Permit} from "@openzeppelin/token/ERC20/extensions/ERC20Permit.sol";
 
 /// @dev A token that anyone mints.
 contract FreeToken is ERC20 {
@@ -11,6 +12,9 @@ contract FreeToken is ERC20 {
         _mint(to, amount);
     }
 }
+
+/// @dev The same with permits (EIP-2612).
+contract PermitToken is FreeToken("PERMIT"), ERC20Permit("Permit") {}
 
 /// @dev A token that keeps one in a hundred of what is sent.
 contract FeeToken is ERC20("Fee", "FEE") {

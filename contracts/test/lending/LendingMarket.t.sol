@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Suite, vm} from "../Suite.sol";
-import {FreeToken} from "../dex/Tokens.sol";
+import {FreeToken, PermitToken} from "../dex/Tokens.sol";
 import {Wallet} from "../tokens/Wallet.sol";
 import {Ownable} from "@openzeppelin/access/Ownable.sol";
 import {IERC3156FlashBorrower} from "@openzeppelin/interfaces/IERC3156FlashBorrower.sol";
@@ -27,6 +27,13 @@ abstract contract LendingSuite is Suite {
         internal
         returns (LendingMarket)
     {
+        return _market(limit, 1500, reserve, supplyCap, borrowCap);
+    }
+
+    function _market(uint256 limit, uint256 bonus, uint256 reserve, uint256 supplyCap, uint256 borrowCap)
+        internal
+        returns (LendingMarket)
+    {
         return new LendingMarket(
             LendingMarket.Terms({
                 loanToken: loan,
@@ -34,6 +41,7 @@ abstract contract LendingSuite is Suite {
                 oracle: feed,
                 rateModel: rate,
                 limitBasis: limit,
+                maxBonusBasis: bonus,
                 reserveBasis: reserve,
                 maxPriceAge: 1 hours,
                 supplyCap: supplyCap,
@@ -232,6 +240,14 @@ contract LendingMarketTest is LendingSuite {
         _market(0, 0, 1, 1);
         vm.expectRevert(ILendingMarket.InvalidTerms.selector);
         _market(8696, 0, 1, 1);
+        // A lower bonus lets more be lent, and no more than it covers.
+        _market(9900, 100, 0, 1, 1);
+        vm.expectRevert(ILendingMarket.InvalidTerms.selector);
+        _market(9901, 100, 0, 1, 1);
+        vm.expectRevert(ILendingMarket.InvalidTerms.selector);
+        _market(8000, 99, 0, 1, 1);
+        vm.expectRevert(ILendingMarket.InvalidTerms.selector);
+        _market(8000, 1501, 0, 1, 1);
         vm.expectRevert(ILendingMarket.InvalidTerms.selector);
         _market(8000, 10_001, 1, 1);
         vm.expectRevert(ILendingMarket.InvalidTerms.selector);
@@ -241,6 +257,100 @@ contract LendingMarketTest is LendingSuite {
         collateral = loan;
         vm.expectRevert(ILendingMarket.InvalidTerms.selector);
         _market(8000, 0, 1, 1);
+    }
+
+    // Two tokens whose prices move together
+
+    /// @dev Ninety-seven in a hundred may be lent where the bonus is two at most.
+    function _close() private returns (LendingMarket close) {
+        close = market = _market(9700, 200, 1000, CAP, CAP);
+        _fund(lender);
+        _fund(borrower);
+        _fund(liquidator);
+        vm.prank(lender);
+        close.supply(1000e18, lender);
+        vm.prank(borrower);
+        close.supplyCollateral(1000e18, borrower);
+    }
+
+    function test_TokensThatMoveTogetherAreLentNearlyInFull() external {
+        LendingMarket close = _close();
+        _borrow(970e18);
+        vm.expectRevert(
+            abi.encodeWithSelector(ILendingMarket.Unhealthy.selector, borrower, uint256(970e18 + 1), uint256(970e18))
+        );
+        vm.prank(borrower);
+        close.borrow(1, borrower, borrower);
+        feed.set(ONE * 98 / 100);
+        vm.prank(liquidator);
+        (uint256 repaid, uint256 seized) = close.liquidate(borrower, 100e18);
+        vm.assertEq(repaid, 100e18, "repaid");
+        // Worth 980, owed 970: a bonus of a hundredth, at a price of 0.98.
+        vm.assertApproxEqAbs(seized * 98 / 100, 101.03e18, 5e15, "little is enough");
+        _assertSolvent();
+    }
+
+    /// @dev Whatever the terms, a liquidation takes no more than their bonus, nor makes a loan bad that was not.
+    function testFuzz_NoBonusIsMoreThanItsMarkets(uint256 bonus, uint256 price, uint256 amount) external {
+        // With less there is no price at which a loan can be liquidated and is covered by a hundredth more than it is.
+        bonus = bound(bonus, 250, 1500);
+        uint256 limit = 1e8 / (10_000 + bonus);
+        market = _market(limit, bonus, 1000, CAP, CAP);
+        _fund(lender);
+        _fund(borrower);
+        _fund(liquidator);
+        vm.prank(lender);
+        market.supply(1000e18, lender);
+        vm.prank(borrower);
+        market.supplyCollateral(1000e18, borrower);
+        uint256 debt = 1000e18 * limit / 10_000;
+        _borrow(debt);
+        price = bound(price, ONE * limit / 10_000 * 1011 / 1000, ONE * 999 / 1000);
+        feed.set(price);
+        amount = bound(amount, 1e6, debt);
+        vm.prank(liquidator);
+        (uint256 repaid, uint256 seized) = market.liquidate(borrower, amount);
+        assertTrue(seized * price / ONE <= repaid * (10_000 + bonus) / 10_000 + 1, "no more than the bonus");
+        uint256 worth = (1000e18 - seized) * price / ONE;
+        assertTrue(worth + 2 >= market.debtOf(borrower), "covered still");
+        _assertSolvent();
+    }
+
+    // Permits
+
+    /// @dev Collateral by permit, put down and borrowed against in one transaction.
+    function test_APermitAndALoanAreOneTransaction() external {
+        PermitToken token = new PermitToken();
+        collateral = token;
+        LendingMarket other = _market(8000, 1000, CAP, CAP);
+        (address carol, uint256 key) = signer("carol");
+        token.mint(carol, 10e18);
+        vm.startPrank(lender);
+        loan.approve(address(other), 100e18);
+        other.supply(100e18, lender);
+        vm.stopPrank();
+        uint256 deadline = block.timestamp;
+        bytes32 kind = keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+        bytes32 message = keccak256(abi.encode(kind, carol, address(other), 10e18, 0, deadline));
+        (uint8 v, bytes32 r, bytes32 s) =
+            vm.sign(key, keccak256(abi.encodePacked("\x19\x01", token.DOMAIN_SEPARATOR(), message)));
+        bytes[] memory calls = new bytes[](3);
+        calls[0] = abi.encodeCall(other.selfPermit, (token, 10e18, deadline, v, r, s));
+        calls[1] = abi.encodeCall(other.supplyCollateral, (10e18, carol));
+        calls[2] = abi.encodeCall(other.borrow, (8e18, carol, carol));
+        vm.prank(carol);
+        other.multicall(calls);
+        vm.assertEq(other.debtOf(carol), 8e18, "owed");
+        vm.assertEq(loan.balanceOf(carol), 8e18, "had");
+        vm.assertEq(other.collateralOf(carol), 10e18, "put down");
+        // All or nothing.
+        calls[0] = abi.encodeCall(other.repay, (1e18, carol));
+        calls[1] = abi.encodeCall(other.withdrawCollateral, (10e18, carol, carol));
+        vm.startPrank(carol);
+        loan.approve(address(other), 1e18);
+        vm.expectRevert(abi.encodeWithSelector(ILendingMarket.Unhealthy.selector, carol, uint256(7e18), uint256(0)));
+        other.multicall(calls);
+        vm.assertEq(other.debtOf(carol), 8e18, "as before");
     }
 
     function test_OnlyDelegatesActForOthers() external {

@@ -279,6 +279,7 @@ contract ReentrancyTest is Suite {
             oracle: feed,
             rateModel: new KinkedRate(0, 1e18, 1e19, 8e17),
             limitBasis: 8000,
+            maxBonusBasis: 1500,
             reserveBasis: 0,
             maxPriceAge: 1 hours,
             supplyCap: 1e30,

@@ -56,6 +56,7 @@ contract CrashScenario is PerpetualSuite {
                 oracle: feed,
                 rateModel: new KinkedRate(0, RAY / uint256(3650 days), RAY / uint256(365 days), 8e17),
                 limitBasis: 8000,
+                maxBonusBasis: 1500,
                 reserveBasis: 1000,
                 maxPriceAge: 1 hours,
                 supplyCap: 1e18,

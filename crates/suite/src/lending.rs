@@ -34,6 +34,9 @@ const KINK: U256 = uint!(800_000_000_000_000_000_U256);
 /// What a debt may be of its collateral's worth, in basis points.
 const LIMIT: U256 = U256::from_limbs([8_000, 0, 0, 0]);
 
+/// What a liquidator gets beyond what was repaid at most, in basis points.
+const MAX_BONUS: U256 = U256::from_limbs([1_500, 0, 0, 0]);
+
 /// What the reserve gets of the interest, in basis points.
 const RESERVE: U256 = U256::from_limbs([1_000, 0, 0, 0]);
 
@@ -103,7 +106,7 @@ fn market(
 ) -> Result<Address, ArtefactError> {
     let owner = suite.owner;
     let caps = (CAP, CAP, owner, timelock);
-    let terms = (lent.token, collateral, feed, rate, LIMIT, RESERVE, MAX_PRICE_AGE, caps).abi_encode();
+    let terms = (lent.token, collateral, feed, rate, LIMIT, MAX_BONUS, RESERVE, MAX_PRICE_AGE, caps).abi_encode();
     let about = format!("borrow {loan_symbol} against {collateral_symbol}");
     let market = suite.contract(format!("Lend-{loan_symbol}-{collateral_symbol}"), about, LENDING_MARKET, &terms)?;
     let done = Condition::not_zero(market, &scaledSupplyCall {});

@@ -84,9 +84,9 @@ contract Identity is IIdentity {
         bytes calldata data,
         string calldata uri
     ) external onlyClaimKey returns (bytes32 claimId) {
-        if (issuer != address(this) && !IClaimIssuer(issuer).isClaimValid(address(this), topic, signature, data)) revert InvalidClaim(
-            issuer, topic
-        );
+        if (issuer != address(this) && !IClaimIssuer(issuer).isClaimValid(address(this), topic, signature, data)) {
+            revert InvalidClaim(issuer, topic);
+        }
         claimId = keccak256(abi.encode(issuer, topic));
         bool isNew = claims[claimId].issuer == address(0);
         if (isNew) {

@@ -292,11 +292,16 @@ contract ConcentratedHandler is Market {
     ConcentratedPool public immutable pool;
     address[3] public accounts = [address(501), address(502), address(503)];
     uint256[31] private best;
+    /// @dev The prices of the bins, which never change.
+    uint256[31] private prices;
 
     constructor() {
         pool = new ConcentratedPool(vault, token0, token1, 500, 10, CENTRE);
         for (uint256 i = 0; i < 3; i++) {
             _fund(accounts[i], address(pool), 1e27);
+        }
+        for (uint256 i = 0; i < 31; i++) {
+            prices[i] = pool.priceOf(CENTRE - 15 + i);
         }
         provide(0, 15, 1e24, 1e24);
     }
@@ -360,7 +365,7 @@ contract ConcentratedHandler is Market {
 
     function binWorth(uint256 id) public view returns (uint256) {
         (uint128 r0, uint128 r1) = pool.bins(id);
-        return Math.mulDiv(r0, pool.priceOf(id), 1 << 128) + r1;
+        return Math.mulDiv(r0, prices[id + 15 - CENTRE], 1 << 128) + r1;
     }
 }
 

@@ -242,10 +242,12 @@ fuzz-contracts: deps-node
 	$(FORGE) test --match-contract '$(SUITE)'
 
 ## coverage   which lines of the contracts the suites reach, by part; fails under 95 in a hundred
+# Passkeys are left out: their curve's arithmetic does not compile without the optimiser, which coverage does without.
 .PHONY: coverage
 coverage: deps-node
 	cd contracts
-	FOUNDRY_PROFILE=coverage $(FORGE) coverage --report lcov --report-file ../target/contracts/lcov.info --no-match-contract 'GasTest|RiskTest'
+	FOUNDRY_PROFILE=coverage $(FORGE) coverage --report lcov --report-file ../target/contracts/lcov.info --no-match-contract 'GasTest|RiskTest' \
+		--skip '*/PasskeyAccount*.sol' '*/microloans/Accounts.t.sol'
 	node tools/coverage.mjs ../target/contracts/lcov.info 95
 
 ## slither    static analysis of the contracts; fails on a finding that docs/security-analysis.md does not answer

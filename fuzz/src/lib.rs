@@ -194,3 +194,30 @@ pub fn microloan(bytes: &[u8]) {
         }
     }
 }
+
+/// A callback of a provider of mobile money, and a statement: the first byte chooses the provider and the route.
+pub fn mobile_money(bytes: &[u8]) {
+    use braid_microloans_rails::{
+        foreign,
+        port::{Delivery, Event, Provider, Route, Span, State},
+    };
+    let Some((first, body)) = bytes.split_first() else { return };
+    let (provider, code) = if first.is_multiple_of(2) { (Provider::Daraja, "KES") } else { (Provider::MtnMomo, "GHS") };
+    let currency = code.parse().expect("a currency");
+    let route = Route::ALL[usize::from(first / 2) % Route::ALL.len()];
+    match foreign::read_callback(provider, Delivery { route, body }, currency) {
+        Ok(Event::Result { state: State::Completed(completion), .. }) => {
+            assert!(completion.receipt.is_some(), "a callback of what happened has a receipt");
+            assert!(completion.amount.is_none_or(|amount| amount.minor > 0), "money that moved is more than nothing");
+        }
+        Ok(Event::Deposit(deposit) | Event::Validation(deposit)) => {
+            assert!(deposit.amount.minor > 0, "a deposit is more than nothing");
+        }
+        Ok(Event::Result { .. }) | Err(_) => {}
+    }
+    let bound = |text: &str| text.parse().expect("a time");
+    let span = Span { from: bound("2000-01-01T00:00:00Z"), to: bound("2100-01-01T00:00:00Z") };
+    for line in foreign::read_statement(provider, body, currency, span).into_iter().flatten() {
+        assert!(line.amount.minor > 0 && !line.receipt.is_empty(), "a movement has an amount and a receipt");
+    }
+}

@@ -17,7 +17,8 @@ use crate::{
     keys::KeysCommand,
     load::LoadArgs,
     localnet::LocalnetArgs,
-    microloans::MicroloansCommand,
+    microloans::MicroloansArgs,
+    mobile_money_sim::SimulatorArgs,
     proof::{ProofCommand, VerifyArgs},
     snapshot::SnapshotCommand,
     suite::{deploy::DeployArgs, list::ContractsArgs},
@@ -62,9 +63,10 @@ enum Command {
     Deploy(DeployArgs),
     /// List the DeFi contracts: name, address, what each is, interface
     Contracts(ContractsArgs),
-    /// Calculate micro-loans
-    #[command(subcommand)]
-    Microloans(MicroloansCommand),
+    /// Calculate micro-loans, or keep their books and serve them
+    Microloans(MicroloansArgs),
+    /// Simulate mobile money: the interfaces of M-PESA and MTN, and telephones with wallets
+    MobileMoneySim(SimulatorArgs),
     #[command(flatten)]
     Conformance(ConformanceCommand),
     #[command(flatten)]
@@ -98,8 +100,10 @@ pub(crate) enum Action {
     Deploy(DeployArgs),
     /// List the contracts.
     Contracts(ContractsArgs),
-    /// Calculate micro-loans.
-    Microloans(MicroloansCommand),
+    /// Calculate micro-loans, or serve them.
+    Microloans(MicroloansArgs),
+    /// Simulate mobile money.
+    MobileMoneySim(SimulatorArgs),
     /// Run a conformance suite.
     Conformance(ConformanceCommand),
     /// Move a chain in or out of a data directory.
@@ -138,7 +142,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
         Command::VerifyProof(args) => Ok(Action::VerifyProof(args)),
         Command::Deploy(args) => Ok(Action::Deploy(args)),
         Command::Contracts(args) => Ok(Action::Contracts(args)),
-        Command::Microloans(command) => Ok(Action::Microloans(command)),
+        Command::Microloans(args) => Ok(Action::Microloans(args)),
+        Command::MobileMoneySim(args) => Ok(Action::MobileMoneySim(args)),
         Command::Conformance(command) => Ok(Action::Conformance(command)),
     }
 }
@@ -152,11 +157,15 @@ fn print_config<S: Settings>(command: &clap::Command, resolved: &Resolved<S>) ->
     Ok(Some(Action::PrintConfig(crate::config::print::print(resolved, &values))))
 }
 
-/// Puts `dev` in front of flags that have no command, other than those for help and version.
+/// Puts `dev` in front of flags that have no command, other than those for help and version. Nothing at all starts everything.
 fn with_command(mut args: Vec<OsString>) -> Vec<OsString> {
+    if args.len() <= 1 {
+        args.extend(["dev".into(), "--microloans".into()]);
+        return args;
+    }
     let first = args.get(1).map(|arg| arg.to_string_lossy().into_owned());
     let is_dev = match first.as_deref() {
-        None => true,
+        None => false,
         Some("-h" | "--help" | "-V" | "--version") => false,
         Some(other) => other.starts_with('-'),
     };

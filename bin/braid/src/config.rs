@@ -100,6 +100,20 @@ pub(crate) struct DevSettings {
         help_heading = "Chain"
     )]
     pub(crate) no_contracts: bool,
+    /// Start micro-loans beside the chain, with simulated mobile money and people; what `braid` without arguments does.
+    #[arg(
+        long,
+        env = "BRAID_MICROLOANS",
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "false",
+        help_heading = "Micro-loans"
+    )]
+    pub(crate) microloans: bool,
     /// Blocks behind the head whose state stays readable; without it all.
     #[arg(long, env = "BRAID_HISTORY", value_name = "BLOCKS", value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Chain")]
     pub(crate) history: Option<u64>,

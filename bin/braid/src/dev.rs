@@ -29,6 +29,7 @@ use self::{data::DataDirectory, genesis::DevGenesis, screen::Screen, serve::Cloc
 use crate::{
     config::{DevSettings, layers::Resolved},
     metrics::Metrics,
+    microloans::demo::Demo,
     suite, telemetry,
 };
 
@@ -50,13 +51,14 @@ pub(crate) fn run(resolved: &Resolved<DevSettings>) -> eyre::Result<()> {
     let sequencer = Arc::new(sequencer.wrap_err("failed to start the sequencer")?);
 
     let node = serve::Node { sequencer, signers: signers.clone(), clock, metrics };
-    serve::until_stopped(settings, node, |address| {
+    serve::until_stopped(settings, node, |address, demo| {
         if settings.output.quiet {
             return;
         }
         let contracts = contracts(settings, &chain);
         let contracts = contracts.inspect_err(|error| tracing::warn!(%error, "failed to list the contracts"));
-        let screen = first_screen(settings, &chain, &directory, address, &signers, contracts.unwrap_or_default());
+        let mut screen = first_screen(settings, &chain, &directory, address, &signers, contracts.unwrap_or_default());
+        screen.push_str(&demo.map(Demo::screen).unwrap_or_default());
         // A reader that closed the pipe is no reason to stop.
         if let Err(error) = std::io::stdout().write_all(screen.as_bytes()) {
             tracing::warn!(%error, "failed to print the first screen");

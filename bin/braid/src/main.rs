@@ -13,6 +13,7 @@ mod load;
 mod localnet;
 mod metrics;
 mod microloans;
+mod mobile_money_sim;
 mod node;
 mod process;
 mod proof;
@@ -51,7 +52,8 @@ fn run(action: Action) -> eyre::Result<ExitCode> {
         Action::VerifyProof(args) => proof::verify(&args)?,
         Action::Deploy(args) => suite::deploy::run(&args)?,
         Action::Contracts(args) => suite::list::run(&args)?,
-        Action::Microloans(command) => microloans::run(command)?,
+        Action::Microloans(args) => microloans::run(&args)?,
+        Action::MobileMoneySim(args) => mobile_money_sim::run(&args)?,
         Action::Transfer(command) => return transfer::run(&command),
         Action::Snapshot(command) => return snapshot::run(&command),
         Action::Conformance(command) => return conformance::run(&command),

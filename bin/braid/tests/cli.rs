@@ -34,7 +34,18 @@ fn help_and_version_exit_with_success() {
 #[test]
 fn every_command_explains_itself() {
     let top = stdout(&braid(&["--help"], &[]));
-    for command in ["dev", "statetest", "blocktest", "replay", "rpctest", "import", "export", "db", "microloans"] {
+    for command in [
+        "dev",
+        "statetest",
+        "blocktest",
+        "replay",
+        "rpctest",
+        "import",
+        "export",
+        "db",
+        "microloans",
+        "mobile-money-sim",
+    ] {
         assert!(top.contains(command), "{command} is missing in {top}");
         assert_eq!(braid(&[command, "--help"], &[]).status.code(), Some(0), "{command}");
     }

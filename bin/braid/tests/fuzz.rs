@@ -161,6 +161,26 @@ fn ingest() {
 }
 
 #[test]
+fn mobile_money() {
+    let payout = br#"{"Result":{"ResultType":0,"ResultCode":0,"OriginatorConversationID":"0e1c2d3e-4f50-4a6b-8c7d-9e8f7a6b5c4d","TransactionID":"NLJ41HAY6Q",
+        "ResultParameters":{"ResultParameter":[{"Key":"TransactionAmount","Value":10},{"Key":"TransactionReceipt","Value":"NLJ41HAY6Q"},
+        {"Key":"TransactionStatus","Value":"Completed"},{"Key":"ReceiptNo","Value":"NLJ41HAY6Q"},{"Key":"Amount","Value":"1,500.00"},
+        {"Key":"TransactionCompletedDateTime","Value":"19.12.2019 11:45:50"}]}}}"#;
+    let prompt = br#"{"Body":{"stkCallback":{"CheckoutRequestID":"ws_CO_1","ResultCode":0,"CallbackMetadata":{"Item":[{"Name":"Amount","Value":1.00},
+        {"Name":"MpesaReceiptNumber","Value":"NLJ7RT61SV"},{"Name":"TransactionDate","Value":20191219102115}]}}}}"#;
+    let deposit = br#"{"TransID":"RKTQDM7W6S","TransTime":"20191122063845","TransAmount":"10.00","BillRefNumber":"LN-1","MSISDN":"2547 ***** 126"}"#;
+    let paid = br#"{"financialTransactionId":"23503452","externalId":"1","amount":"100.50","currency":"GHS","status":"SUCCESSFUL","reason":{"code":"X"}}"#;
+    let csv = b"Receipt No.,Completion Time,Initiation Time,Details,Transaction Status,Paid In,Withdrawn,Balance,Reason Type,Linked Transaction ID,A/C No.\n\
+        NLJ41HAY6Q,2019-12-19 11:45:50,,\"a, \"\"b\"\"\",Completed,,\"-1,500.00\",1.00,Business Payment,,\n";
+    let list = br#"[{"transactionReference":"2","amount":"100.50","currency":"GHS","type":"disbursement","transactionStatus":"completed","modificationDate":"2026-03-01T12:00:00Z"}]"#;
+    let bodies: [(&[u8], &[u8]); 6] =
+        [(payout, &[0, 6, 8, 4]), (prompt, &[2]), (deposit, &[10, 12]), (paid, &[1, 3]), (csv, &[0]), (list, &[1])];
+    let samples: Vec<Vec<u8>> =
+        bodies.iter().flat_map(|(body, firsts)| firsts.iter().map(|first| [&[*first], *body].concat())).collect();
+    run(&samples, 10_000, targets::mobile_money);
+}
+
+#[test]
 fn genesis_files() {
     let genesis = serde_json::to_vec(&targets::node::genesis()).unwrap();
     let small = br#"{"config":{"chainId":1,"homesteadBlock":0,"londonBlock":5,"shanghaiTime":9},"difficulty":"0x1",

@@ -58,6 +58,10 @@ const MAY_USE: [(&str, &[&str]); 27] = [
             "signatures",
             "suite",
             "microloans-calculator",
+            "microloans-ledger",
+            "microloans-rails",
+            "microloans-service",
+            "microloans-simulator",
         ],
     ),
 ];

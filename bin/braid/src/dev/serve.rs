@@ -7,7 +7,14 @@ use braid_chain::{Mining, Sequencer, sequencer};
 use braid_rpc::{DevAccounts, HttpRoute, Routes, RpcContext, RpcOptions, ServerHandle, ServerOptions, serve};
 use eyre::{Context, eyre};
 
-use crate::{config::DevSettings, ingest, metrics::Metrics, server, signals::Signals};
+use crate::{
+    config::DevSettings,
+    ingest,
+    metrics::Metrics,
+    microloans::demo::{self, Demo},
+    server,
+    signals::Signals,
+};
 
 /// How often the sequencer is asked whether it failed.
 const FAILURE_POLL: Duration = Duration::from_millis(500);
@@ -41,12 +48,16 @@ impl std::fmt::Debug for Clock {
 pub(crate) fn until_stopped(
     settings: &DevSettings,
     node: Node,
-    on_started: impl FnOnce(SocketAddr),
+    on_started: impl FnOnce(SocketAddr, Option<&Demo>),
 ) -> eyre::Result<()> {
     server::run_until_stopped(run(settings, node, on_started))
 }
 
-async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketAddr)) -> eyre::Result<()> {
+async fn run(
+    settings: &DevSettings,
+    node: Node,
+    on_started: impl FnOnce(SocketAddr, Option<&Demo>),
+) -> eyre::Result<()> {
     let mut signals = Signals::listen()?;
     let Node { sequencer, signers, clock, metrics } = node;
     let options = ServerOptions {
@@ -60,15 +71,32 @@ async fn run(settings: &DevSettings, node: Node, on_started: impl FnOnce(SocketA
     let context = RpcContext::new(chain, Some(Arc::clone(&sequencer)), rpc, accounts, clock.0);
     let binary = ingest::serve(settings.server.ingest, &context).await?;
     let handle = serve(context, options).await.map_err(server::explain)?;
-    on_started(handle.local_address());
+    let mut demo = if settings.microloans {
+        Some(Demo::start(demo::SERVICE.parse()?, demo::PHONES.parse()?).await?)
+    } else {
+        None
+    };
+    on_started(handle.local_address(), demo.as_ref());
     let outcome = tokio::select! {
         name = signals.next() => { tracing::info!(signal = name, "stopping"); Ok(()) }
         failure = failure(&sequencer) => Err(eyre!("the chain cannot go on: {failure}")),
+        ended = ended(&mut demo) => ended.wrap_err("micro-loans have ended"),
     };
     signals.exit_on_next();
     ingest::stop(binary).await;
+    if let (Some(demo), true) = (demo, outcome.is_ok()) {
+        demo.stop().await?;
+    }
     stop(handle, sequencer).await?;
     outcome
+}
+
+/// Resolves if the demonstration of micro-loans fails.
+async fn ended(demo: &mut Option<Demo>) -> eyre::Result<()> {
+    match demo {
+        Some(demo) => demo.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The server first, so that nothing new comes in; then the sequencer; then the last checkpoint.

@@ -129,7 +129,7 @@ loans:
 .PHONY: disaster-day
 disaster-day: LOANS = 1000
 disaster-day:
-	$(TEST_ENV) BRAID_DISASTER_LOANS=$(LOANS) cargo test $(TEST_FLAGS) --workspace --test disaster -- --ignored --exact the_books_end_as_on_a_calm_day --nocapture
+	$(TEST_ENV) BRAID_DISASTER_LOANS=$(LOANS) cargo test $(TEST_FLAGS) --workspace --test disaster -- --exact the_books_end_as_on_a_calm_day --nocapture
 
 ## pictures   the journeys of micro-loans in a headless Chromium of 360 pixels, with pictures under target/tmp/faces
 .PHONY: pictures
@@ -184,6 +184,11 @@ bench-validators: build deps-node
 .PHONY: bench-sync
 bench-sync: build deps-node
 	tests/bench/state-sync --full
+
+## bench-microloans  how long replies and pages of micro-loans take at 200 borrowers at once
+.PHONY: bench-microloans
+bench-microloans: build
+	tests/bench/microloans
 
 ## bench-exec  the executor beside a plain loop over revm, on every workload; THREADS=2
 .PHONY: bench-exec

@@ -2,10 +2,11 @@
 //! its demonstration brings telephones, money and people along ([`demo`]).
 
 pub(crate) mod demo;
+mod pages;
 mod story;
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{BufRead as _, Read as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -53,6 +54,8 @@ enum MicroloansCommand {
     Serve(ServeArgs),
     /// Serve a demonstration: simulated mobile money, and people who have borrowed for weeks
     Demo(DemoArgs),
+    /// Hash the password of an account of the pages: a line from standard input, to standard output
+    HashPassword,
 }
 
 /// Where the demonstration is.
@@ -88,6 +91,7 @@ pub(crate) fn run(args: &MicroloansArgs) -> eyre::Result<()> {
     match (&args.command, &args.config) {
         (Some(MicroloansCommand::Schedule), _) => answer(braid_microloans_calculator::schedule),
         (Some(MicroloansCommand::Apr), _) => answer(braid_microloans_calculator::apr),
+        (Some(MicroloansCommand::HashPassword), _) => hash_password(),
         (Some(MicroloansCommand::Serve(args)), _) => serve(&args.config, &args.log_level),
         (Some(MicroloansCommand::Demo(args)), _) => demonstrate(args),
         (None, Some(config)) => serve(config, &args.log_level),
@@ -109,6 +113,7 @@ fn serve(config: &Path, log_level: &str) -> eyre::Result<()> {
             ServeError::Config(error) => eyre::Report::new(unusable(error)),
             other => eyre::Report::new(other),
         })?;
+        let pages = pages::pages(&app, &config)?;
         let listener = TcpListener::bind(config.listen).await;
         let listener = listener.wrap_err_with(|| format!("failed to listen on {}", config.listen))?;
         let address = listener.local_addr().wrap_err("failed to read the address")?;
@@ -119,7 +124,7 @@ fn serve(config: &Path, log_level: &str) -> eyre::Result<()> {
             tracing::info!(signal, "stopping");
             signals.exit_on_next();
         };
-        Ok(serve::serve(app, listener, end).await?)
+        Ok(serve::serve_with(app, listener, pages, end).await?)
     })
 }
 
@@ -142,6 +147,17 @@ fn demonstrate(args: &DemoArgs) -> eyre::Result<()> {
 fn tell(line: &str) -> eyre::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).wrap_err("failed to write to standard output")
+}
+
+/// The longest line that may be a password, with its end.
+const MAX_PASSWORD_LINE: u64 = 1024;
+
+fn hash_password() -> eyre::Result<()> {
+    let mut line = String::new();
+    let mut input = std::io::BufReader::new(std::io::stdin().lock().take(MAX_PASSWORD_LINE));
+    input.read_line(&mut line).wrap_err("failed to read standard input")?;
+    let hash = braid_microloans_faces::hash_password(line.trim_end_matches(['\r', '\n']));
+    tell(&hash.map_err(|error| Unusable(error.to_string()))?)
 }
 
 fn answer(calculate: impl Fn(&[u8]) -> Result<String, CalculatorError>) -> eyre::Result<()> {

@@ -58,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
             "signatures",
             "suite",
             "microloans-calculator",
+            "microloans-faces",
             "microloans-ledger",
             "microloans-rails",
             "microloans-service",

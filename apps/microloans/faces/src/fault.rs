@@ -50,6 +50,7 @@ impl From<LedgerError> for Fault {
             | LedgerError::Forbidden(_)
             | LedgerError::Arithmetic(_)
             | LedgerError::Limit { .. } => Self::Refused(error.to_string()),
+            LedgerError::Busy => Self::Unavailable,
             LedgerError::Database(_)
             | LedgerError::DoesNotOpen
             | LedgerError::PinHash

@@ -46,6 +46,9 @@ pub enum LedgerError {
     /// A PIN that could not be hashed, for want of memory.
     #[error("failed to hash a PIN")]
     PinHash,
+    /// Too much is being done at this moment.
+    #[error("too much is being done at this moment")]
+    Busy,
     /// The database failed, or refused.
     #[error("failed to use the database")]
     Database(#[from] sqlx::Error),

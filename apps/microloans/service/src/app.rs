@@ -12,6 +12,7 @@ use crate::{
     Clock,
     auth::Callers,
     config::{UssdConfig, WorkerConfig},
+    hashing::Hashing,
     worker::Watch,
 };
 
@@ -39,6 +40,8 @@ pub struct App {
     pub worker: WorkerConfig,
     /// Whether accepted loans are paid out without a command.
     pub straight_through: bool,
+    /// Where PINs and passwords are hashed.
+    pub hashing: Hashing,
     /// Who is told of every step of the worker.
     pub watch: Watch,
     /// What happened since the start, for the metrics.

@@ -36,6 +36,8 @@ pub struct Config {
     pub rails: BTreeMap<String, RailConfig>,
     /// The menus of any telephone, if they are to be served.
     pub ussd: Option<UssdConfig>,
+    /// The pages, if they are to be served: read by whoever serves them beside the interface.
+    pub pages: Option<toml::Value>,
     /// Public holidays by country, on which no working day ends.
     #[serde(default)]
     pub holidays: BTreeMap<String, Vec<String>>,

@@ -24,9 +24,9 @@ use braid_microloans_ussd::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
-use crate::{app::App, limits};
+use crate::{app::App, hashing::Place, limits};
 
 /// Payments that a statement on a telephone shows.
 const STATEMENT_LINES: i64 = 3;
@@ -37,8 +37,6 @@ pub struct Desk {
     app: App,
     /// Languages of numbers that are not registered.
     strangers: Arc<Mutex<BTreeMap<String, Language>>>,
-    /// Bounds the memory and the processors that PINs are checked with.
-    checks: Arc<Semaphore>,
 }
 
 /// Whether something was done before.
@@ -95,6 +93,10 @@ fn actor() -> Actor {
 /// What went wrong, for the log; the borrower hears that it does not work now.
 fn unavailable(error: impl Into<LedgerError>) -> Unavailable {
     let error = error.into();
+    if matches!(error, LedgerError::Busy) {
+        tracing::warn!("too many PINs are being checked");
+        return Unavailable;
+    }
     tracing::error!(error = &error as &dyn std::error::Error, "a borrower could not be served");
     Unavailable
 }
@@ -108,7 +110,7 @@ impl Desk {
     /// A desk over a service.
     #[must_use]
     pub fn new(app: App) -> Self {
-        Self { app, strangers: Arc::default(), checks: Arc::new(Semaphore::new(limits::PIN_CHECKS)) }
+        Self { app, strangers: Arc::default() }
     }
 
     async fn standing(&self, who: &Msisdn) -> Result<Option<Standing>, LedgerError> {
@@ -141,12 +143,10 @@ impl Desk {
     }
 
     /// The hash of a PIN, calculated where nobody waits for it.
-    async fn hash(&self, person: &PersonId, pin: &SecretString) -> Result<String, LedgerError> {
-        let _permit = self.checks.acquire().await.map_err(|_| LedgerError::PinHash)?;
+    async fn hash(&self, place: Place, person: &PersonId, pin: &SecretString) -> Result<String, LedgerError> {
         let (vault, person) = (self.app.ledger.vault().clone(), person.clone());
         let pin = Pii::new(pin.expose_secret().to_owned());
-        let hashed = tokio::task::spawn_blocking(move || pin::hash(&vault, &person, &pin)).await;
-        hashed.map_err(|_| LedgerError::PinHash)?
+        place.run(move || pin::hash(&vault, &person, &pin)).await?
     }
 
     /// Products that are paid in the country of a number.
@@ -172,6 +172,8 @@ impl Desk {
         let path = format!("pin {person}");
         let key = self.app.ledger.vault().blind("pin key", format!("{person} {key}").as_bytes());
         let request = idempotency::Request { key: &key, path: &path, body: pin.expose_secret().as_bytes() };
+        // A try that could not be checked would be lost.
+        let place = self.app.hashing.place()?;
         let mut write = self.app.write(actor()).await?;
         if let Some(answer) = idempotency::find(&mut write, &request).await? {
             return Ok(read_check(&answer.body));
@@ -182,7 +184,7 @@ impl Desk {
         };
         write.commit().await?;
         let is_right =
-            bool::from(subtle::ConstantTimeEq::ct_eq(self.hash(person, pin).await?.as_bytes(), hash.as_bytes()));
+            bool::from(subtle::ConstantTimeEq::ct_eq(self.hash(place, person, pin).await?.as_bytes(), hash.as_bytes()));
         let mut write = self.app.write(actor()).await?;
         if is_right {
             pin::right(&mut write, person).await?;
@@ -359,7 +361,7 @@ impl Desk {
 
     async fn choose_pin(&self, who: &Msisdn, pin: &SecretString, key: &str) -> Result<(), LedgerError> {
         let known = self.known(who).await?;
-        let hash = self.hash(&known.id, pin).await?;
+        let hash = self.hash(self.app.hashing.place()?, &known.id, pin).await?;
         let mut deed = begin!(self.begin(who, "set pin", key, pin.expose_secret()));
         pin::set(&mut deed.write, &known.id, &hash).await?;
         deed.answer(()).await

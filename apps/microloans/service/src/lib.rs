@@ -15,6 +15,7 @@ pub mod callbacks;
 pub mod clock;
 pub mod config;
 pub mod desk;
+pub mod hashing;
 pub mod housekeeping;
 pub mod limits;
 pub mod metrics;

@@ -41,8 +41,8 @@ pub const COLLECTION_OVER_SECONDS: i64 = 3_600;
 /// Seconds after which a payment that we believe to have happened stands on a statement: three days, as payouts may wait in a provider's queue.
 pub const MISSING_AFTER_SECONDS: i64 = 3 * 24 * 3_600;
 
-/// PINs that are checked at the same moment: each fills some megabytes and a processor.
-pub const PIN_CHECKS: usize = 4;
+/// PINs and passwords that wait for being hashed: at some ten milliseconds each, the last one waits for a second at most, which a telephone bears.
+pub const HASHES_WAITING: usize = 64;
 
 /// Languages that were chosen by numbers that have not agreed to being registered, and are kept in memory.
 pub const MAX_STRANGERS: usize = 10_000;

@@ -61,7 +61,7 @@ impl From<LedgerError> for Problem {
             | LedgerError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             LedgerError::Forbidden(_) => StatusCode::FORBIDDEN,
             LedgerError::Erased => StatusCode::GONE,
-            LedgerError::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
+            LedgerError::Busy | LedgerError::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
             LedgerError::DoesNotOpen
             | LedgerError::PinHash
             | LedgerError::Randomness(_)

@@ -30,6 +30,7 @@ use crate::{
     callbacks,
     config::ConfigError,
     desk::Desk,
+    hashing::Hashing,
     housekeeping, limits, metrics, openapi,
     problem::Problem,
     worker::{self, Watch},
@@ -72,6 +73,7 @@ pub async fn open(config: &Config, rails: Rails, clock: Clock) -> Result<App, Se
         ussd: config.ussd.clone(),
         worker: config.worker,
         straight_through: config.straight_through,
+        hashing: Hashing::default(),
         watch: Watch::default(),
         counts: Arc::default(),
     })

@@ -190,7 +190,9 @@ fn correlation(id: &LegId) -> Result<braid_microloans_rails::CorrelationId, Ledg
     id.as_str().parse().map_err(|_| LedgerError::Corrupt(format!("leg {id} with an id that is no UUID")))
 }
 
-fn callback_url(app: &App, leg: &LegRecord, purpose: callbacks::Purpose) -> CallbackUrl {
+/// Where the provider tells of a leg.
+#[must_use]
+pub fn callback_url(app: &App, leg: &LegRecord, purpose: callbacks::Purpose) -> CallbackUrl {
     let token = callbacks::token(app.ledger.vault(), purpose, leg.id.as_str());
     CallbackUrl(format!("{}/v1/callbacks/{}/{}/{token}", app.callback_base, leg.rail, leg.id))
 }
@@ -305,7 +307,8 @@ async fn is_party(
     Ok(phone.is_ok_and(|phone| phone.matches_masked(named)) || !named.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
-/// The provider has never seen it: final only when enough time has passed since it was sent.
+/// The provider has never seen it: final only when enough time has passed since it was sent. A request to pay that would not be recognised, should it have
+/// been under way all the time, stays in doubt: the borrower could be asked again meanwhile, and pay twice. The statement ends that doubt.
 async fn not_found(
     write: &mut braid_microloans_ledger::Write,
     rail: &dyn MobileMoney,
@@ -319,12 +322,14 @@ async fn not_found(
         return Ok(());
     }
     let recognises = rail.rules().recognises;
-    let is_collection = leg.kind == LegKind::Collection;
-    if if is_collection { recognises.collections } else { recognises.payouts } {
-        return outbox::send_again(write, leg.id.as_str(), SignedDuration::ZERO).await;
+    match leg.kind {
+        LegKind::Collection if !recognises.collections => Ok(()),
+        LegKind::Payout | LegKind::Refund if !recognises.payouts => {
+            let report = Report::Failed { code: "not found".to_owned() };
+            payments::report(write, &leg.id, &report).await.map(drop)
+        }
+        _ => outbox::send_again(write, leg.id.as_str(), SignedDuration::ZERO).await,
     }
-    let report = Report::Failed { code: "not found".to_owned() };
-    payments::report(write, &leg.id, &report).await.map(drop)
 }
 
 /// Looks up, in the statement, a payment that a callback told of.
@@ -354,7 +359,8 @@ async fn confirm(app: &App, message: &Message) -> Result<(), LedgerError> {
     let mut write = app.write(actor()).await?;
     match line {
         Some(line) if line.amount.currency == told.currency => {
-            told::confirm(&mut write, &told, line.amount.minor, line.completed_at).await?;
+            let found = (line.amount.minor, line.completed_at, line.reference);
+            told::confirm(&mut write, &told, found).await?;
         }
         _ => told::look_again(&mut write, &message.subject, message.attempts).await?,
     }

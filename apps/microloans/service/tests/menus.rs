@@ -220,3 +220,26 @@ async fn guesses_at_the_same_moment_are_counted_one_by_one() {
     let (mut session, _) = Session::dial(&stage, WANJIRU).await;
     assert!(session.say(PIN).await.contains("locked"));
 }
+
+/// Everybody dials at once, and some hang on: everybody gets a screen, nothing is kept of strangers, and who has a loan is served.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_calls_is_answered_and_leaves_nothing() {
+    let stage = Stage::new(6, Faults::calm()).await;
+    let (mut session, _) = Session::dial(&stage, WANJIRU).await;
+    register(&mut session).await;
+    let numbers: Vec<String> = (0..300).map(|n| format!("2547991{n:05}")).collect();
+    let at = &stage;
+    let calls = numbers.iter().map(|number| async move {
+        let (mut session, first) = Session::dial(at, number).await;
+        (first, session.say("1").await)
+    });
+    for (first, second) in futures::future::join_all(calls).await {
+        assert!(first.starts_with("CON Braid") && second.contains("1 I agree"), "{first} {second}");
+    }
+    let mut read = stage.app.read().await.unwrap();
+    let known = vault::standing(&mut read, stage.app.ledger.vault(), &format!("+{}", numbers[7])).await.unwrap();
+    assert_eq!(known, None);
+    drop(read);
+    let (mut session, _) = Session::dial(&stage, WANJIRU).await;
+    assert!(session.say(PIN).await.contains("1 Borrow"));
+}

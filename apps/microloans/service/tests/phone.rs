@@ -6,6 +6,8 @@
 mod stage;
 mod support;
 
+use braid_microloans_rails::port::{Collection, Submission};
+use braid_microloans_service::{callbacks, worker};
 use braid_microloans_simulator::{Faults, Phone};
 use serde_json::{Value, json};
 use stage::Stage;
@@ -131,5 +133,163 @@ async fn what_the_provider_takes_back_is_owed_again() {
     stage.pass(60).await;
     stage.night().await;
     assert_eq!(outstanding(&stage, &id).await, owes);
+    stage.holds().await;
+}
+
+/// The requests to pay of a loan.
+async fn collections(stage: &Stage, id: &str) -> Vec<Value> {
+    let legs = stage.client.get("auditor", &format!("/v1/loans/{id}/legs")).await;
+    legs.as_array().unwrap().iter().filter(|leg| leg["kind"] == "collection").cloned().collect()
+}
+
+/// Asks for a payment; the status of the answer.
+async fn ask(stage: &Stage, id: &str, key: &str) -> u16 {
+    let request = stage.http.post(format!("{}/v1/loans/{id}/collect", stage.client.base));
+    let request = request.bearer_auth(support::token("gateway")).header("idempotency-key", key);
+    request.json(&json!({"amount": "200"})).send().await.unwrap().status().as_u16()
+}
+
+/// Waits, while no time passes, until the provider has been called and nobody knows what became of it.
+async fn until_in_doubt(stage: &Stage, id: &str) {
+    for _ in 0..6_000 {
+        if collections(stage, id).await.iter().any(|leg| leg["state"] == "unknown") {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let legs = collections(stage, id).await;
+    assert_eq!(legs, Vec::<Value>::new(), "none is in doubt");
+}
+
+async fn until_paid(stage: &Stage, id: &str, times: usize) {
+    let is_paid = |leg: &&Value| leg["state"] == "succeeded";
+    stage
+        .until("the request is paid", async || {
+            (collections(stage, id).await.iter().filter(is_paid).count() == times).then_some(())
+        })
+        .await;
+}
+
+/// A request lies in the provider's queue for minutes: it is not answered, and who asks about it hears that it was never seen. Whoever believed that and asked
+/// the borrower once more would be paid twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_held_up_is_paid_once() {
+    let stage = Stage::new(4, Faults::calm()).await;
+    stage.fund().await;
+    for (number, country, product, principal) in [(AMINA, "KE", "stock", "10000"), (KWAME, "GH", "market", "1000")] {
+        let id = borrower(&stage, number, country, product, principal).await;
+        let before = stage.simulator.phone(number).unwrap().balance_minor;
+        stage.simulator.set_faults(Faults { held: 1_000, ..Faults::calm() }).unwrap();
+        assert_eq!(ask(&stage, &id, &format!("{number}-first")).await, 202);
+        until_in_doubt(&stage, &id).await;
+        stage.simulator.set_faults(Faults::calm()).unwrap();
+        for minute in 0..20 {
+            let legs = collections(&stage, &id).await;
+            assert_eq!(legs.len(), 1, "{legs:?}");
+            if legs[0]["state"] == "succeeded" {
+                break;
+            }
+            assert_eq!(ask(&stage, &id, &format!("{number}-{minute}")).await, 409, "minute {minute}: {legs:?}");
+            stage.pass(60).await;
+            stage.settle().await;
+        }
+        stage.pass(3_600).await;
+        stage.settle().await;
+        assert_eq!(collections(&stage, &id).await[0]["state"], "succeeded");
+        assert_eq!(before - stage.simulator.phone(number).unwrap().balance_minor, 20_000, "paid once");
+    }
+    stage.night().await;
+    stage.holds().await;
+}
+
+/// A request that no statement has is given up, the borrower is asked again and pays; then the first one comes out of some queue, and is paid as well. That
+/// money is the borrower's: it counts for the loan within minutes, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_payment_of_the_same_instalment_is_credited() {
+    let stage = Stage::new(2, Faults::calm()).await;
+    stage.fund().await;
+    let id = borrower(&stage, AMINA, "KE", "stock", "10000").await;
+    let (before, owed) = (stage.simulator.phone(AMINA).unwrap().balance_minor, outstanding(&stage, &id).await);
+    stage.simulator.set_faults(Faults { error_before: 1_000, ..Faults::calm() }).unwrap();
+    assert_eq!(ask(&stage, &id, "first").await, 202);
+    until_in_doubt(&stage, &id).await;
+    stage.simulator.set_faults(Faults::calm()).unwrap();
+    stage.pass(3 * 3_600).await;
+    assert_eq!(ask(&stage, &id, "too early").await, 409, "what became of it is not known");
+    stage.night().await;
+    assert_eq!(collections(&stage, &id).await[0]["state"], "failed", "no statement has it");
+    assert_eq!(ask(&stage, &id, "again").await, 202);
+    until_paid(&stage, &id, 1).await;
+
+    let mut read = stage.app.read().await.unwrap();
+    let legs = braid_microloans_ledger::payments::legs_of(&mut read, &id.parse().unwrap()).await.unwrap();
+    drop(read);
+    let first = legs.iter().find(|leg| leg.state == braid_microloans_ledger::LegState::Failed).unwrap();
+    let loan = stage.client.get("auditor", &format!("/v1/loans/{id}")).await;
+    let order = Collection {
+        correlation: first.id.as_str().parse().unwrap(),
+        amount: braid_microloans_arithmetic::Money { minor: first.amount, currency: first.currency },
+        payer: AMINA.parse().unwrap(),
+        reference: loan["code"].as_str().unwrap().to_owned(),
+        note: "Repayment".to_owned(),
+        callback: worker::callback_url(&stage.app, first, callbacks::Purpose::Order),
+    };
+    // Not within the two minutes in which M-PESA takes an equal payment for a repetition.
+    stage.pass(180).await;
+    let sent = stage.app.rail("daraja").unwrap().collect(&order).await;
+    assert!(matches!(sent, Submission::Acknowledged { .. }), "{sent:?}");
+    let minor = |text: &str| text.replace('.', "").parse::<i64>().unwrap();
+    stage
+        .until("both payments count", async || {
+            (minor(&owed) - minor(&outstanding(&stage, &id).await) == 40_000).then_some(())
+        })
+        .await;
+    assert_eq!(before - stage.simulator.phone(AMINA).unwrap().balance_minor, 40_000, "paid twice");
+    stage.night().await;
+    assert_eq!(minor(&owed) - minor(&outstanding(&stage, &id).await), 40_000, "and the statement adds nothing");
+    stage.holds().await;
+}
+
+/// A confirmation is replayed a thousand times, at the same time; one is made up for a receipt that is nobody's, one puts another's loan into a true one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_counts_once_however_often_it_is_told() {
+    let stage = Stage::new(4, Faults::calm()).await;
+    stage.fund().await;
+    let id = borrower(&stage, AMINA, "KE", "stock", "10000").await;
+    let other = borrower(&stage, "254700000002", "KE", "stock", "10000").await;
+    let code = async |id: &str| {
+        let loan = stage.client.get("auditor", &format!("/v1/loans/{id}")).await;
+        loan["code"].as_str().unwrap().to_owned()
+    };
+    let (own, others) = (code(&id).await, code(&other).await);
+    let (owed, others_owed) = (outstanding(&stage, &id).await, outstanding(&stage, &other).await);
+    // The provider's own confirmation is lost.
+    stage.simulator.set_faults(Faults { lost: 1_000, ..Faults::calm() }).unwrap();
+    stage.pay_in(AMINA, &own, 30_000).await;
+    stage.pass(60).await;
+    stage.settle().await;
+    let messages = stage.simulator.phone(AMINA).unwrap().messages;
+    let told = messages.iter().map(|message| message.text.clone()).find(|text| text.contains("300.00 paid")).unwrap();
+    let receipt = told.split_whitespace().next().unwrap();
+    let token = callbacks::token(stage.app.ledger.vault(), callbacks::Purpose::Rail, "daraja");
+    let url = format!("{}/v1/callbacks/daraja/rail/{token}/confirmation", stage.client.base);
+    // By the clock of Nairobi.
+    let at = stage.clock.now() + jiff::SignedDuration::from_hours(3);
+    let at = at.strftime("%Y%m%d%H%M%S").to_string();
+    let confirm = async |receipt: &str, amount: &str, code: &str| {
+        let body = json!({"TransactionType": "Pay Bill", "TransID": receipt, "TransTime": at, "TransAmount": amount,
+            "BusinessShortCode": "600638", "BillRefNumber": code, "MSISDN": "2547 ***** 001", "FirstName": "A"});
+        stage.http.post(&url).json(&body).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(confirm("SKFORGED01", "5000.00", &own).await, 200, "what is made up is only looked for");
+    assert_eq!(confirm(receipt, "300.00", &others).await, 200);
+    for statuses in (0..10).map(|_| futures::future::join_all((0..100).map(|_| confirm(receipt, "300.00", &own)))) {
+        assert!(statuses.await.iter().all(|status| *status == 200));
+    }
+    let minor = |text: &str| text.replace('.', "").parse::<i64>().unwrap();
+    stage.until("the deposit is booked", async || (outstanding(&stage, &id).await != owed).then_some(())).await;
+    stage.night().await;
+    assert_eq!(minor(&owed) - minor(&outstanding(&stage, &id).await), 30_000, "once, and nothing that was made up");
+    assert_eq!(outstanding(&stage, &other).await, others_owed, "it is the loan's that the payer named");
     stage.holds().await;
 }

@@ -16,6 +16,8 @@ pub struct Faults {
     pub no_answer: u16,
     /// The request is acted upon, and the connection breaks in the answer.
     pub broken_answer: u16,
+    /// The request lies in a queue and is not answered: it arrives minutes later, and until then nobody has seen it.
+    pub held: u16,
     /// The callback does not come.
     pub lost: u16,
     /// The callback comes hours or days later.
@@ -47,6 +49,7 @@ impl Faults {
             error_after: 40,
             no_answer: 20,
             broken_answer: 40,
+            held: 10,
             lost: 90,
             late: 60,
             duplicated: 70,
@@ -60,7 +63,7 @@ impl Faults {
     /// Whether every share is one, and those that exclude each other leave room for calm.
     #[must_use]
     pub fn is_possible(&self) -> bool {
-        let answers = [self.error_before, self.error_after, self.no_answer, self.broken_answer];
+        let answers = [self.error_before, self.error_after, self.no_answer, self.broken_answer, self.held];
         let callbacks = [self.lost, self.late, self.duplicated, self.reordered, self.altered, self.queue_timeout];
         let sum = |shares: &[u16]| shares.iter().map(|share| u32::from(*share)).sum::<u32>();
         sum(&answers) <= 1000 && sum(&callbacks) <= 1000 && self.wrong_pin <= 1000
@@ -75,6 +78,8 @@ pub(crate) enum Answering {
     ErrorAfter,
     Never,
     Broken,
+    /// It arrives so many milliseconds later.
+    Held(i64),
 }
 
 /// How its callback comes.
@@ -117,19 +122,15 @@ pub(crate) struct Fate {
 
 const SECOND: i64 = 1000;
 const HOUR: i64 = 3600 * SECOND;
+/// Longer than any client waits for an answer.
+const SHORTEST_HOLD: i64 = 60 * SECOND;
+/// Shorter than providers keep a request: Daraja's queue ends after a quarter of an hour.
+const LONGEST_HOLD: i64 = 600 * SECOND;
 
 impl Fate {
     /// Draws a fate. The order of draws is part of what a seed means.
     pub(crate) fn draw(mut chance: Chance, faults: &Faults) -> Self {
-        let answering = {
-            let shares = [
-                (faults.error_before, Answering::ErrorBefore),
-                (faults.error_after, Answering::ErrorAfter),
-                (faults.no_answer, Answering::Never),
-                (faults.broken_answer, Answering::Broken),
-            ];
-            choose(chance.between(0, 999), &shares).unwrap_or(Answering::Well)
-        };
+        let answer = chance.between(0, 999);
         let late = chance.between(HOUR, 72 * HOUR);
         let moved = chance.between(5 * SECOND, 120 * SECOND);
         let times = chance.between(2, 3);
@@ -147,15 +148,22 @@ impl Fate {
             (faults.altered, Calling::Altered(alteration)),
             (faults.queue_timeout, Calling::QueueTimeout),
         ];
-        Self {
-            answering,
-            calling: choose(chance.between(0, 999), &shares).unwrap_or(Calling::Well),
-            execution_ms: chance.between(SECOND / 2, 4 * SECOND),
-            callback_ms: chance.between(SECOND / 5, 2 * SECOND),
-            approval_ms: chance.between(3 * SECOND, 25 * SECOND),
-            mistypes: chance.happens(faults.wrong_pin),
-            by_put: chance.happens(500),
-        }
+        let calling = choose(chance.between(0, 999), &shares).unwrap_or(Calling::Well);
+        let execution_ms = chance.between(SECOND / 2, 4 * SECOND);
+        let callback_ms = chance.between(SECOND / 5, 2 * SECOND);
+        let approval_ms = chance.between(3 * SECOND, 25 * SECOND);
+        let mistypes = chance.happens(faults.wrong_pin);
+        let by_put = chance.happens(500);
+        let held = chance.between(SHORTEST_HOLD, LONGEST_HOLD);
+        let shares = [
+            (faults.error_before, Answering::ErrorBefore),
+            (faults.error_after, Answering::ErrorAfter),
+            (faults.no_answer, Answering::Never),
+            (faults.broken_answer, Answering::Broken),
+            (faults.held, Answering::Held(held)),
+        ];
+        let answering = choose(answer, &shares).unwrap_or(Answering::Well);
+        Self { answering, calling, execution_ms, callback_ms, approval_ms, mistypes, by_put }
     }
 }
 

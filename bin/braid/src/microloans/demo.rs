@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::story;
+use super::{pages::pages, story};
 
 /// Where it is, unless somebody says otherwise.
 pub(crate) const SERVICE: &str = "127.0.0.1:8730";
@@ -33,6 +33,12 @@ const SEED: u64 = 1;
 
 /// How long an answer of the simulator is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who works in the demonstration.
+const STAFF: [(&str, &str); 5] =
+    [("olive", "officer"), ("peter", "approver"), ("tessa", "treasurer"), ("aude", "auditor"), ("otto", "operator")];
+/// Everybody's password there.
+const PASSWORD: &str = "only for demonstrations";
 
 /// The demonstration's configuration, but for what depends on the machine.
 const CONFIG: &str = include_str!("demo.toml");
@@ -95,9 +101,14 @@ impl Demo {
     /// What to tell whoever started it.
     pub(crate) fn screen(&self) -> String {
         let (service, phones) = (self.service, self.phones);
+        let borrower = people(1, Habit::Ask).first().map(|phone| format!("+{}, PIN {}", phone.msisdn, phone.pin));
+        let borrower = borrower.unwrap_or_default();
+        let accounts = STAFF.map(|(name, _)| name).join(", ");
         format!(
             "Micro-loans, with simulated people and money (ready when their past has been lived through)\n  \
-             Handset     http://{service}/handset\n  \
+             Pages       http://{service}/          sign in as {borrower}\n  \
+             Staff       http://{service}/staff     {accounts}, each with the password {PASSWORD:?}\n  \
+             Handset     http://{service}/handset   any number of the telephones\n  \
              Telephones  http://{phones}/\n  \
              Interface   http://{service}/openapi.json\n"
         )
@@ -141,7 +152,8 @@ async fn live(
     let end = async move {
         let _ = stopped.await;
     };
-    serve::serve(app, TcpListener::from_std(listener)?, end).await?;
+    let pages = pages(&app, &config)?;
+    serve::serve_with(app, TcpListener::from_std(listener)?, pages, end).await?;
     Ok(())
 }
 
@@ -151,10 +163,13 @@ fn config(folder: &TempDir, address: SocketAddr) -> eyre::Result<Config> {
     let master = folder.path().join("master-key");
     std::fs::write(&master, alloy_primitives::hex::encode(key)).wrap_err("failed to write a key")?;
     let database = folder.path().join("books.sqlite");
+    let password = braid_microloans_faces::hash_password(PASSWORD)?;
+    let accounts = STAFF.map(|(name, role)| format!("{{ name = {name:?}, role = {role:?}, password = {password:?} }}"));
     let text = CONFIG
         .replace("{address}", &address.to_string())
         .replace("{database}", &database.display().to_string())
-        .replace("{master}", &master.display().to_string());
+        .replace("{master}", &master.display().to_string())
+        .replace("{accounts}", &accounts.join(", "));
     toml::from_str(&text).wrap_err("failed to read the demonstration's configuration")
 }
 

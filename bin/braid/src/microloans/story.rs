@@ -9,10 +9,11 @@ use braid_microloans_ledger::{
     approvals::{self, Action, Decision},
     loans::{self, Application, Consent},
     payments::outbox,
+    pin,
     vault::{self, Record},
 };
 use braid_microloans_service::{App, Clock, housekeeping, reconcile, worker};
-use braid_microloans_simulator::{Habit, Simulator, people};
+use braid_microloans_simulator::{Habit, Phone, Simulator, people};
 use eyre::WrapErr as _;
 use jiff::Timestamp;
 
@@ -93,7 +94,7 @@ pub(crate) async fn live_through(app: &App, simulator: &Simulator, clock: &Clock
         housekeeping::round(app).await?;
         for (place, phone) in everybody.iter().enumerate() {
             if begins_on(place) == day {
-                borrowers.push(borrow(app, place, &phone.msisdn, &phone.name).await?);
+                borrowers.push(borrow(app, place, phone).await?);
             }
         }
         for borrower in &borrowers {
@@ -118,7 +119,8 @@ fn begins_on(place: usize) -> i64 {
     }
 }
 
-async fn borrow(app: &App, place: usize, number: &str, name: &str) -> eyre::Result<Borrower> {
+async fn borrow(app: &App, place: usize, phone: &Phone) -> eyre::Result<Borrower> {
+    let number = &phone.msisdn;
     let fate = FATES[place % FATES.len()];
     let is_kenyan = place.is_multiple_of(2);
     let (country, product) = if is_kenyan { ("KE", "stock") } else { ("GH", "market") };
@@ -127,12 +129,16 @@ async fn borrow(app: &App, place: usize, number: &str, name: &str) -> eyre::Resu
     let hundreds = if fate == Fate::Waits { 100 } else { hundreds };
     let principal = if is_kenyan { hundreds * 1_000 / 2 / 500 * 500 } else { hundreds * 25 };
     let record = Record {
-        name: Pii::new(name.to_owned()),
+        name: Pii::new(phone.name.clone()),
         phone: Pii::new(format!("+{number}")),
         national_id: Pii::new(format!("DEMO-{place:04}")),
     };
     let mut write = app.write(actor("front", "gateway")).await?;
     let person = vault::register(&mut write, country, "en", &record).await?;
+    vault::consent(&mut write, &person, "en").await?;
+    // The same digits as those of their wallet, so that one list of them is enough.
+    let hash = pin::hash(app.ledger.vault(), &person, &Pii::new(phone.pin.clone()))?;
+    pin::set(&mut write, &person, &hash).await?;
     let application = Application {
         person,
         product: product.to_owned(),
@@ -142,7 +148,7 @@ async fn borrow(app: &App, place: usize, number: &str, name: &str) -> eyre::Resu
     };
     let loan = loans::apply(&mut write, &app.catalogue, &application).await?.id;
     write.commit().await?;
-    let borrower = Borrower { number: number.to_owned(), fate, loan };
+    let borrower = Borrower { number: number.clone(), fate, loan };
     if fate == Fate::Waits {
         return Ok(borrower);
     }

@@ -78,9 +78,7 @@ pub(crate) async fn sign_in(State(faces): State<Arc<Faces>>, posted: Posted<Cred
     let view = View::new(&faces, &posted.visitor);
     let Credentials { account, password } = posted.value;
     let (checker, name, now) = (Arc::clone(&faces), account.clone(), faces.app.clock.now());
-    // Argon2id takes its time, which other requests are not to wait for.
-    let checked = tokio::task::spawn_blocking(move || checker.accounts.check(&name, &password, now)).await;
-    match checked.map_err(|_| Fault::Unavailable)? {
+    match faces.app.hashing.place()?.run(move || checker.accounts.check(&name, &password, now)).await? {
         SignIn::Right(role) => {
             let session = Session::begin(Who::Staff(account, role), now)?;
             Ok(with_session(&faces, &session, Redirect::to(first_page(role)).into_response()))

@@ -82,19 +82,24 @@ pub async fn told(source: &mut impl Source, subject: &str) -> Result<Told, Ledge
     })
 }
 
-/// Books a payment as the statement has it.
+/// Books a payment as the statement has it: amount, time, and the payer's reference, which says whose it is whatever the callback said.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn confirm(write: &mut Write, told: &Told, amount: Minor, paid_at: Timestamp) -> Result<(), LedgerError> {
+pub async fn confirm(
+    write: &mut Write,
+    told: &Told,
+    (amount, paid_at, reference): (Minor, Timestamp, Option<String>),
+) -> Result<(), LedgerError> {
+    let reference = reference.filter(|text| text.parse::<LoanCode>().is_ok());
     let incoming = Incoming {
         rail: told.rail.clone(),
         receipt: told.receipt.clone(),
         currency: told.currency,
         amount,
         at: paid_at,
-        loan: told.loan.clone(),
-        reference: None,
+        loan: if reference.is_none() { told.loan.clone() } else { None },
+        reference,
     };
     receive(write, &incoming).await?;
     outbox::done(write, Task::Confirm, &subject(&told.rail, &told.receipt)).await

@@ -107,6 +107,8 @@ fn a_query_that_fails_says_nothing_about_the_payment() {
     assert!(matches!(state(read(Route::Status, failed).unwrap()), State::Unknown(_)));
     let never_seen = r#"{"Result":{"ResultCode":"R000002","ResultDesc":"no"}}"#;
     assert!(matches!(state(read(Route::Status, never_seen).unwrap()), State::NotFound));
+    let never_seen = r#"{"Result":{"ResultCode":"R000002","ResultDesc":"no"}}"#;
+    assert!(matches!(state(read(Route::Status, never_seen).unwrap()), State::NotFound));
     let status = |word: &str| {
         let body = format!(
             r#"{{"Result":{{"ResultCode":"0","OriginatorConversationID":"of-the-query","ResultParameters":{{"ResultParameter":[

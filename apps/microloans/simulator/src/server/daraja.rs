@@ -135,7 +135,7 @@ async fn take(shared: &Shared, order: Order, well: Response) -> Response {
     if let Err(full) = shared.world.lock().take(order, fate) {
         return error(StatusCode::SERVICE_UNAVAILABLE, "503.001.01", &full.to_string());
     }
-    answered(fate.answering, well).await
+    answered(shared, fate.answering, well).await
 }
 
 async fn payout(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -31,6 +31,8 @@ use crate::{
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// How often the agenda is looked at, where time passes by itself.
 const TICK: Duration = Duration::from_millis(20);
+/// How long a request without an answer stays open where time passes only when told: whoever waits for it may be who tells.
+const OPEN: Duration = Duration::from_millis(200);
 /// What the organisation has with each provider at the beginning, in minor units: ten million.
 const FLOAT_MINOR: i64 = 1_000_000_000;
 
@@ -296,7 +298,7 @@ fn json_response(status: StatusCode, body: &Value) -> Response {
 }
 
 /// The answer to a request that was acted upon, as fate has it.
-async fn answered(answering: Answering, well: Response) -> Response {
+async fn answered(shared: &Shared, answering: Answering, well: Response) -> Response {
     match answering {
         Answering::Well | Answering::ErrorBefore => well,
         Answering::ErrorAfter => json_response(
@@ -304,7 +306,11 @@ async fn answered(answering: Answering, well: Response) -> Response {
             &json!({ "requestId": "0", "errorCode": "500.003.1001", "errorMessage": "Internal Server Error" }),
         ),
         // Until the client gives up: then nobody waits for this any more.
-        Answering::Never => std::future::pending().await,
+        Answering::Never | Answering::Held(_) if shared.is_real() => std::future::pending().await,
+        Answering::Never | Answering::Held(_) => {
+            tokio::time::sleep(OPEN).await;
+            broken(well.status())
+        }
         Answering::Broken => broken(well.status()),
     }
 }

@@ -92,7 +92,7 @@ async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
     if let Err(full) = shared.world.lock().take(order, fate) {
         return error(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", &full.to_string());
     }
-    answered(fate.answering, StatusCode::ACCEPTED.into_response()).await
+    answered(&shared, fate.answering, StatusCode::ACCEPTED.into_response()).await
 }
 
 fn read_order(shared: &Shared, headers: &HeaderMap, body: &Bytes, kind: Kind) -> Result<Order, Box<Response>> {

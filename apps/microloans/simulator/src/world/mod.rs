@@ -22,7 +22,7 @@ pub(crate) use self::{
 use crate::{
     calls,
     chance::Chance,
-    faults::{Calling, Fate, Faults},
+    faults::{Answering, Calling, Fate, Faults},
     phone::{Phone, Rail},
 };
 
@@ -44,6 +44,8 @@ pub(crate) struct Delivery {
 /// Something on the agenda.
 #[derive(Clone, Debug)]
 enum Task {
+    /// A request that lay in a queue.
+    Arrive(Box<(Order, Fate)>),
     Execute(Key),
     Answer(Key),
     Expire(Key),
@@ -218,7 +220,7 @@ impl World {
         self.payments.get(key)
     }
 
-    /// Takes an order, which is executed later.
+    /// Takes an order, which is executed later; or, if it lies in a queue, is not seen until then.
     ///
     /// # Errors
     /// If there are too many.
@@ -227,9 +229,24 @@ impl World {
             return Err(WorldError::Full(MAX_PAYMENTS));
         }
         let key = Key { rail: order.rail, id: order.id.clone() };
+        match fate.answering {
+            Answering::Held(by_ms) => self.plan(self.now_ms + by_ms, Task::Arrive(Box::new((order, fate)))),
+            _ => self.keep(&key, order, fate),
+        }
+        Ok(key)
+    }
+
+    fn keep(&mut self, key: &Key, order: Order, fate: Fate) {
         self.payments.insert(key.clone(), Payment { order, fate, taken_at_ms: self.now_ms, outcome: None });
         self.plan(self.now_ms + fate.execution_ms, Task::Execute(key.clone()));
-        Ok(key)
+    }
+
+    /// A request that lay in a queue arrives. One of the same ID that came in between counts, and this one does not.
+    fn arrive(&mut self, order: Order, fate: Fate) {
+        let key = Key { rail: order.rail, id: order.id.clone() };
+        if self.payments.len() < MAX_PAYMENTS && !self.payments.contains_key(&key) {
+            self.keep(&key, order, fate);
+        }
     }
 
     /// Lets time pass up to an instant, and stops at the first callback to send.
@@ -242,6 +259,7 @@ impl World {
             let task = entry.remove();
             self.now_ms = self.now_ms.max(due_ms);
             match task {
+                Task::Arrive(held) => self.arrive(held.0, held.1),
                 Task::Execute(key) => self.execute(&key),
                 Task::Answer(key) => self.answer_by_habit(&key),
                 Task::Expire(key) => self.expire(&key),

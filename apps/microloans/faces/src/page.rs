@@ -224,21 +224,17 @@ pub(crate) fn facts<V: Render>(pairs: &[(&str, V)]) -> Markup {
     html! { dl { @for (name, value) in shown { div { dt { (name) } dd { (value) } } } } }
 }
 
-/// A table. On a small screen every row is a list of its cells with their heads, so that nothing is beyond the edge; the roles say that it is a table all the same.
+/// A table; it scrolls by itself where it is wider than the screen. Columns whose head begins with `#` hold figures.
 pub(crate) fn table<C: Render>(caption: &str, heads: &[(&str, Column)], rows: &[Vec<C>]) -> Markup {
     let class = |at: usize| heads.get(at).filter(|(_, column)| *column == Column::Figure).map(|_| "figure");
     html! {
         div.scroll tabindex="0" role="region" aria-label=(caption) {
-            table role="table" {
+            table {
                 caption { (caption) }
                 thead { tr { @for (at, (head, _)) in heads.iter().enumerate() { th scope="col" class=[class(at)] { (head) } } } }
                 tbody {
                     @for row in rows {
-                        tr role="row" {
-                            @for (at, cell) in row.iter().enumerate() {
-                                td role="cell" class=[class(at)] data-head=[heads.get(at).map(|(head, _)| head)] { (cell) }
-                            }
-                        }
+                        tr { @for (at, cell) in row.iter().enumerate() { td class=[class(at)] { (cell) } } }
                     }
                 }
             }

@@ -13,15 +13,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use braid_microloans_ledger::{
-    Actor, LedgerError, LegId, LegState, Write,
+    Actor, LegId, Write,
     code::LoanCode,
     loans,
-    payments::{self, Incoming, LegKind, LegRecord, outbox, told},
+    payments::{self, Incoming, LegKind, outbox, told},
     vault::Vault,
 };
 use braid_microloans_rails::{
     MobileMoney,
-    port::{Completion, Decision, Delivery, Deposit, Event, MAX_CALLBACK_BYTES, Route, State},
+    port::{Decision, Delivery, Deposit, Event, MAX_CALLBACK_BYTES, Route, State},
 };
 use jiff::SignedDuration;
 use subtle::ConstantTimeEq as _;
@@ -132,9 +132,6 @@ async fn hear(app: &App, rail: &dyn MobileMoney, id: &LegId, state: State, is_an
         && let Some(receipt) = &completion.receipt
     {
         payments::hint_receipt(&mut write, id, receipt).await?;
-        if leg.kind == LegKind::Collection && leg.state == LegState::Failed {
-            paid_after_all(&mut write, &leg, receipt, completion).await?;
-        }
     }
     // Somebody may have made up the receipt by which a collection was asked about: that there is none such says nothing about it.
     let is_hint = state == State::NotFound && leg.kind == LegKind::Collection;
@@ -144,26 +141,6 @@ async fn hear(app: &App, rail: &dyn MobileMoney, id: &LegId, state: State, is_an
         outbox::inquire(&mut write, id.as_str(), SignedDuration::ZERO).await?;
     }
     Ok(write.commit().await?)
-}
-
-/// A borrower has paid what was given up, and perhaps paid it again meanwhile: it is looked up in the statement, and is the loan's if it stands there.
-async fn paid_after_all(
-    write: &mut Write,
-    leg: &LegRecord,
-    receipt: &str,
-    completion: &Completion,
-) -> Result<(), LedgerError> {
-    let loan = loans::loan(write, &leg.loan).await?;
-    let incoming = Incoming {
-        rail: leg.rail.clone(),
-        receipt: receipt.to_owned(),
-        currency: leg.currency,
-        amount: leg.amount,
-        at: completion.completed_at.unwrap_or(write.at),
-        loan: None,
-        reference: Some(loan.code.to_string()),
-    };
-    told::tell(write, &incoming).await
 }
 
 /// May this payment come? Only if a loan has the code that was typed; everything else would only be suspended.

@@ -83,6 +83,7 @@ pub(crate) fn key_fact_table(view: &View<'_>, loan: &LoanRecord, key_facts: &Key
     let row = |line: &braid_microloans_arithmetic::Line| {
         let amount = |minor| format::amount(view.language(), minor, key_facts.currency);
         let rest = line.parts.total() - line.parts.principal;
+        // What is to be paid comes first: on a small screen the rest is beyond the edge.
         vec![view.date(line.due), amount(line.parts.total()), amount(line.parts.principal), amount(rest)]
     };
     let heads = [

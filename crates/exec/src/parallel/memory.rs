@@ -31,6 +31,9 @@ pub(crate) type Version = u32;
 /// only cost cache.
 const SHARDS_PER_THREAD: usize = 16;
 
+/// Newest values of a location that are looked at one by one, before the others are searched.
+const NEWEST: usize = 8;
+
 /// Odd constant whose multiples spread well over 64 bits: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -76,42 +79,51 @@ pub(crate) enum Standing {
 }
 
 impl<T: Copy, const NEAR: usize> Versions<T, NEAR> {
+    /// How many values are at or below a version. Who executes asks for the newest; who commits, if many threads execute ahead, for one that
+    /// lies thousands before it.
+    fn up_to(&self, version: Version) -> usize {
+        let near = self.0.len().saturating_sub(NEWEST);
+        match self.0[near..].iter().rposition(|entry| entry.0 <= version) {
+            Some(at) => near + at + 1,
+            None => self.0[..near].partition_point(|entry| entry.0 <= version),
+        }
+    }
+
     /// The newest value at or below a version.
     fn at(&self, version: Version) -> Option<(Version, T)> {
-        self.0.iter().rev().find(|entry| entry.0 <= version).copied()
+        self.up_to(version).checked_sub(1).map(|at| self.0[at])
     }
 
     /// Puts a value, in place of one of the same version. Drops what no reader can see any more: of guesses, none that is
     /// at or above `committed`.
     fn put(&mut self, version: Version, value: T, standing: Standing, committed: Version) {
+        let end = self.up_to(version);
+        let before = end.checked_sub(1);
         if standing == Standing::Final {
-            return self.put_final(version, value);
+            match before {
+                Some(at) => self.0[at] = (version, value),
+                None => self.0.insert(0, (version, value)),
+            }
+            return self.drop_first(end.saturating_sub(1));
         }
-        let dead = self.0.iter().take_while(|entry| entry.0 <= committed).count().saturating_sub(1);
-        if dead > 0 {
-            self.0.drain(..dead);
-        }
-        let position = self.0.iter().rposition(|entry| entry.0 <= version);
-        match position {
+        match before {
             Some(at) if self.0[at].0 == version => self.0[at].1 = value,
-            Some(at) => self.0.insert(at + 1, (version, value)),
-            None => self.0.insert(0, (version, value)),
+            _ => self.0.insert(end, (version, value)),
         }
+        self.drop_first(self.up_to(committed).saturating_sub(1));
     }
 
-    fn put_final(&mut self, version: Version, value: T) {
-        if let [only] = &mut self.0[..]
-            && only.0 <= version
-        {
-            *only = (version, value);
-            return;
+    /// Drops values that no reader can see any more, once they are half of all: to drop each at once would move all others each time.
+    fn drop_first(&mut self, dead: usize) {
+        if dead > 0 && dead * 2 >= self.0.len() {
+            self.0.drain(..dead);
         }
-        self.0.retain(|entry| entry.0 > version);
-        self.0.insert(0, (version, value));
     }
 
     fn withdraw(&mut self, version: Version) {
-        if let Some(at) = self.0.iter().rposition(|entry| entry.0 == version) {
+        if let Some(at) = self.up_to(version).checked_sub(1)
+            && self.0[at].0 == version
+        {
             self.0.remove(at);
         }
     }

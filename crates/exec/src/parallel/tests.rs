@@ -1,6 +1,7 @@
 //! The memory by itself, and what becomes of a block whose parallel execution breaks down.
 
 use std::{
+    collections::BTreeMap,
     num::NonZeroUsize,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -96,8 +97,9 @@ fn what_is_withdrawn_is_not_found_and_what_was_below_it_is() {
 #[test]
 fn old_versions_go_when_newer_ones_are_final() {
     let memory = Memory::new(10, 4);
-    memory.put_slot(1, &slot_write(1), Standing::Guess);
-    memory.put_slot(3, &slot_write(3), Standing::Guess);
+    for version in [1, 2, 3] {
+        memory.put_slot(version, &slot_write(version.into()), Standing::Guess);
+    }
     memory.set_committed(4);
     memory.put_slot(6, &slot_write(6), Standing::Guess);
     assert_eq!(read(&memory, 2), None, "no reader that still counts asks for this");
@@ -105,17 +107,52 @@ fn old_versions_go_when_newer_ones_are_final() {
 }
 
 #[test]
-fn a_final_value_stands_alone_below_guesses() {
+fn a_final_value_takes_the_place_of_what_was_before() {
     let memory = Memory::new(10, 4);
     for version in [1, 3, 8] {
         memory.put_slot(version, &slot_write(version.into()), Standing::Guess);
     }
     memory.put_slot(5, &slot_write(5), Standing::Final);
-    assert_eq!([4, 5, 7, 8].map(|version| read(&memory, version)), [None, Some(5), Some(5), Some(8)]);
+    assert_eq!([5, 7, 8].map(|version| read(&memory, version)), [Some(5), Some(5), Some(8)]);
     let SlotWrite { address, slot, hash, .. } = slot_write(0);
     memory.withdraw_slot(8, &address, &slot, hash);
     memory.put_slot(9, &slot_write(9), Standing::Final);
-    assert_eq!([5, 8, 9].map(|version| read(&memory, version)), [None, None, Some(9)]);
+    assert_eq!(read(&memory, 9), Some(9));
+    memory.put_slot(0, &slot_write(7), Standing::Final);
+    assert_eq!((read(&memory, 0), read(&memory, 9)), (Some(7), Some(9)));
+}
+
+#[test]
+fn a_location_of_thousands_of_versions_reads_like_a_sorted_map() {
+    const TRANSACTIONS: u32 = 4_000;
+    let memory = Memory::new(TRANSACTIONS as usize, 4);
+    let mut model = BTreeMap::new();
+    let SlotWrite { address, slot, hash, .. } = slot_write(0);
+    let put = |model: &mut BTreeMap<u32, u64>, version: u32, value: u64, standing| {
+        memory.put_slot(version, &slot_write(value), standing);
+        model.insert(version, value);
+    };
+    // Executed ahead, out of order; some of it taken back.
+    for index in 0..TRANSACTIONS {
+        let version = index / 8 * 8 + index * 5 % 8 + 1;
+        put(&mut model, version, u64::from(index), Standing::Guess);
+        if index % 7 == 3 {
+            memory.withdraw_slot(version, &address, &slot, hash);
+            model.remove(&version);
+        }
+    }
+    // Committed one after the other, most of it patched, some of it executed again.
+    for committed in 0..TRANSACTIONS {
+        for version in [committed, committed + 3, committed + 100, TRANSACTIONS] {
+            let expected = model.range(..=version).next_back().map(|(_, &value)| value);
+            assert_eq!(read(&memory, version), expected, "{version} when {committed} are committed");
+        }
+        let standing = if committed % 11 == 0 { Standing::Final } else { Standing::Guess };
+        put(&mut model, committed + 1, u64::from(committed) + 1_000_000, standing);
+        if committed % 16 == 0 {
+            memory.set_committed(committed);
+        }
+    }
 }
 
 #[test]

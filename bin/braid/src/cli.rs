@@ -22,6 +22,7 @@ use crate::{
     proof::{ProofCommand, VerifyArgs},
     snapshot::SnapshotCommand,
     suite::{deploy::DeployArgs, list::ContractsArgs},
+    top::TopArgs,
     transfer::TransferCommand,
 };
 
@@ -53,7 +54,9 @@ enum Command {
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
     /// Send transactions to a node and measure how fast they are included
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
+    /// Show where a running node's time goes, stage by stage
+    Top(TopArgs),
     /// Collect proofs for light clients
     #[command(subcommand)]
     Proof(ProofCommand),
@@ -91,7 +94,9 @@ pub(crate) enum Action {
     /// Write or restore a snapshot.
     Snapshot(SnapshotCommand),
     /// Load a node.
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
+    /// Watch a node's stages.
+    Top(TopArgs),
     /// Collect a proof.
     Proof(ProofCommand),
     /// Check a proof.
@@ -138,6 +143,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
         Command::Db(command) => Ok(Action::Db(command)),
         Command::Snapshot(command) => Ok(Action::Snapshot(command)),
         Command::Load(args) => Ok(Action::Load(args)),
+        Command::Top(args) => Ok(Action::Top(args)),
         Command::Proof(command) => Ok(Action::Proof(command)),
         Command::VerifyProof(args) => Ok(Action::VerifyProof(args)),
         Command::Deploy(args) => Ok(Action::Deploy(args)),

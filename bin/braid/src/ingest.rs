@@ -24,7 +24,10 @@ impl Submit for IntoPool {
             let refusal = Refusal { code: braid_rpc::error::INTERNAL, reason: "the node stops".to_owned() };
             return vec![Err(refusal); envelopes.len()];
         };
+        // A connection whose batch waits here is read no further.
+        let place = context.admission.enter(envelopes.len());
         let answers = context.submit_envelopes(envelopes);
+        drop(place);
         let refused = answers.iter().filter(|answer| answer.is_err()).count();
         metrics::counter!(TRANSACTIONS, "outcome" => "refused").increment(refused as u64);
         metrics::counter!(TRANSACTIONS, "outcome" => "accepted").increment((answers.len() - refused) as u64);

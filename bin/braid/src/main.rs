@@ -20,8 +20,10 @@ mod proof;
 mod server;
 mod signals;
 mod snapshot;
+mod stages;
 mod suite;
 mod telemetry;
+mod top;
 mod transfer;
 
 use std::process::ExitCode;
@@ -48,6 +50,7 @@ fn run(action: Action) -> eyre::Result<ExitCode> {
         Action::Keys(command) => keys::run(&command)?,
         Action::Db(command) => db::run(&command)?,
         Action::Load(args) => return load::run(&args),
+        Action::Top(args) => top::run(&args)?,
         Action::Proof(command) => proof::run(&command)?,
         Action::VerifyProof(args) => proof::verify(&args)?,
         Action::Deploy(args) => suite::deploy::run(&args)?,

@@ -4,10 +4,13 @@
 //! The server offers the text
 //! at `/metrics`; there is no listener of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use braid_chain::{Chain, Committed, exec::Statistics};
-use braid_rpc::Observer;
+use braid_chain::{Chain, Committed, Stage, exec::Statistics, state::ROOT_THREADS};
+use braid_rpc::{Observer, admission::Admission};
 use eyre::Context;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -22,11 +25,15 @@ const SECONDS: [f64; 16] =
 const COUNTS: [f64; 14] =
     [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0];
 
+/// How the names of the executor's idle threads begin.
+const EXECUTION_THREADS: &str = "exec-";
+
 /// The metrics of one chain.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     handle: PrometheusHandle,
     chain: Arc<Chain>,
+    admission: Arc<OnceLock<Arc<Admission>>>,
 }
 
 impl Metrics {
@@ -44,7 +51,13 @@ impl Metrics {
         let handle = builder.install_recorder().wrap_err("failed to start metrics")?;
         describe();
         chain.on_commit(record);
-        Ok(Self { handle, chain })
+        Ok(Self { handle, chain, admission: Arc::default() })
+    }
+
+    /// Also tells of the way into the pool, once there is one.
+    pub(crate) fn watch(&self, admission: &Arc<Admission>) {
+        // A node has one.
+        let _ = self.admission.set(Arc::clone(admission));
     }
 
     /// The metrics in Prometheus's text format.
@@ -69,6 +82,11 @@ impl Metrics {
         for (name, keys, bytes) in store.keyspaces {
             gauge!("braid_store_keyspace_keys", "keyspace" => name.clone()).set(approximate(keys));
             gauge!("braid_store_keyspace_bytes", "keyspace" => name).set(approximate(bytes));
+        }
+        if let Some(admission) = self.admission.get() {
+            for stage in self.chain.read_stages(admission.queue()) {
+                set_stage(&stage);
+            }
         }
         if let Some(usage) = process::Usage::read() {
             gauge!("process_cpu_seconds_total").set(usage.cpu_seconds);
@@ -151,10 +169,46 @@ fn describe() {
     describe_gauge!("braid_store_accounts", "Accounts in the state");
     describe_gauge!("braid_store_keyspace_keys", "Approximate number of keys by keyspace");
     describe_gauge!("braid_store_keyspace_bytes", "Bytes on disk by keyspace");
+    describe_gauge!("braid_stage_busy_seconds_total", "Time that a stage of the pipeline worked, over its threads");
+    describe_gauge!(
+        "braid_stage_waiting_seconds_total",
+        "Time that a stage waited: for a thread, a lock, the disk, work"
+    );
+    describe_gauge!("braid_stage_cpu_seconds_total", "Processor time of a stage, helpers included");
+    describe_gauge!("braid_stage_items_total", "Transactions that went through a stage");
+    describe_gauge!("braid_stage_threads", "Threads that may work on a stage at once");
+    describe_gauge!("braid_stage_depth", "What waits before a stage: transactions, or bytes of log before checkpoint");
+    describe_gauge!("braid_stage_limit", "How much may wait before a stage");
     describe_gauge!("process_cpu_seconds_total", "Processor time the process used");
     describe_gauge!("process_resident_memory_bytes", "Memory the process holds");
     describe_gauge!("process_open_fds", "Files the process has open");
     describe_gauge!("process_threads", "Threads of the process");
+}
+
+/// Sets the gauges of a stage. They are gauges although they only grow, for counters are whole numbers.
+fn set_stage(stage: &Stage) {
+    let Stage { name, reading, is_parallel, queue } = *stage;
+    let threads = if is_parallel { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 };
+    // Helpers do nothing else, so that all their time is the stage's.
+    let helpers = match name {
+        "execute" => process::seconds_of_threads(EXECUTION_THREADS),
+        "root" => process::seconds_of_threads(ROOT_THREADS),
+        _ => 0.0,
+    };
+    gauge!("braid_stage_busy_seconds_total", "stage" => name).set(reading.busy.as_secs_f64());
+    gauge!("braid_stage_waiting_seconds_total", "stage" => name).set(reading.waiting.as_secs_f64());
+    gauge!("braid_stage_cpu_seconds_total", "stage" => name).set(plus(reading.cpu.as_secs_f64(), helpers));
+    gauge!("braid_stage_items_total", "stage" => name).set(approximate(reading.items));
+    gauge!("braid_stage_threads", "stage" => name).set(approximate(size(threads)));
+    if let Some(queue) = queue {
+        gauge!("braid_stage_depth", "stage" => name).set(approximate(queue.depth));
+        gauge!("braid_stage_limit", "stage" => name).set(approximate(queue.limit));
+    }
+}
+
+#[expect(clippy::float_arithmetic, reason = "metrics are for people and dashboards")]
+const fn plus(a: f64, b: f64) -> f64 {
+    a + b
 }
 
 fn set(name: &'static str, value: u64) {

@@ -37,6 +37,20 @@ const fn seconds(ticks: u64) -> f64 {
     ticks as f64 / TICKS_PER_SECOND
 }
 
+/// Processor time in seconds that this process's threads used whose names begin so.
+#[expect(clippy::cast_precision_loss, clippy::float_arithmetic, reason = "metrics are for people and dashboards")]
+pub(crate) fn seconds_of_threads(prefix: &str) -> f64 {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return 0.0 };
+    let nanoseconds = threads.flatten().filter_map(|thread| {
+        let name = fs::read_to_string(thread.path().join("comm")).ok()?;
+        // The first field is the time on a processor in nanoseconds (Documentation/scheduler/sched-stats).
+        let times = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let used = times.split_whitespace().next()?.parse::<u64>().ok()?;
+        name.starts_with(prefix).then_some(used)
+    });
+    nanoseconds.sum::<u64>() as f64 / 1e9
+}
+
 /// User and system time in ticks: the 14th and 15th field of `stat`, counted after the name, which may hold spaces.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
@@ -59,6 +73,14 @@ mod tests {
         let stat = "42 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 1 0";
         assert_eq!(cpu_ticks(stat), Some(300));
         assert_eq!(cpu_ticks("broken"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn threads_are_found_by_the_beginning_of_their_names() {
+        let spin = || while seconds_of_threads("spin-") == 0.0 {};
+        std::thread::Builder::new().name("spin-1".to_owned()).spawn(spin).unwrap().join().unwrap();
+        assert_eq!(seconds_of_threads("no such thread"), 0.0);
     }
 
     #[test]

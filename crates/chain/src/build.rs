@@ -6,6 +6,7 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Address, B256, Bytes};
 use braid_exec::{BlockOutcome, Config, OnInvalid, execute};
+use braid_state::Stopwatch;
 use braid_types::{Block, ChainSpec, Fork, RecoveredTx, TxIndex};
 use revm::context::result::InvalidTransaction;
 
@@ -21,6 +22,7 @@ use crate::{
         next_difficulty,
     },
     process::{Parent, Processed, block_context_of, config_for, fill_state_roots, processed, requests_hash},
+    stages::BlockLaps,
     view::Ancestors,
 };
 
@@ -82,6 +84,7 @@ pub fn build(
     if attributes.extra_data.len() > 32 {
         return Err(BlockError::ExtraDataSize(attributes.extra_data.len()));
     }
+    let mut watch = Stopwatch::start();
     let height = parent.header.number.saturating_add(1);
     let fork = spec.fork_at(height, attributes.timestamp, parent.total_difficulty);
     let mut block = empty_block(parent, attributes, fork, spec);
@@ -91,13 +94,16 @@ pub fn build(
     let config = Config { on_invalid: OnInvalid::Skip, ..config_for(fork, config) };
     let context = block_context_of(&block, fork, spec);
     let mut outcome = execute(&context, &transactions, &parent.view(ancestors), &config)?;
+    let execute_lap = watch.lap();
     fill_state_roots(&mut outcome, &parent.state);
     let skipped = all_skipped(&admitted, std::mem::take(&mut outcome.skipped));
     block.transactions = included(candidates, &skipped);
     let changes = std::mem::take(&mut outcome.changes).into_state_changes();
     let state = parent.state.apply(&changes);
     seal(&mut block, &outcome, fork, state.root());
-    Ok(Built { processed: processed(parent, block, outcome, changes, state), skipped })
+    let mut processed = processed(parent, block, outcome, changes, state);
+    processed.laps = BlockLaps { execute: execute_lap, root: watch.lap() };
+    Ok(Built { processed, skipped })
 }
 
 /// The block before execution: everything that does not depend on its transactions.

@@ -22,7 +22,7 @@ use alloy_trie::KECCAK_EMPTY;
 use braid_exec::{BlockContext, Config, OnInvalid, Statistics};
 use braid_pool::{Pool, PoolConfig, PoolRules};
 use braid_signatures::KnownKeys;
-use braid_state::{Head, State, StateAt, Store, StoreError, StoreOptions};
+use braid_state::{Head, State, StateAt, Stopwatch, Store, StoreError, StoreOptions};
 use braid_types::{
     Block, ChainSpec, ExecutedBlock, Fork, Height, RecoveredTx, SpecError, StateChanges, TxIndex, changes::AccountState,
 };
@@ -34,6 +34,7 @@ use crate::{
     consensus::BlockError,
     genesis::genesis_block,
     process::{Parent, Processed, block_context_of, process},
+    stages::Stages,
     view::{Ancestors, BlockView},
 };
 
@@ -116,6 +117,7 @@ pub struct Chain {
     store: Arc<Store>,
     pool: SharedPool,
     keys: KnownKeys,
+    stages: Stages,
     config: Config,
     gas_limit: AtomicU64,
     /// Base fee of the next block instead of the one that EIP-1559 gives; development nodes only.
@@ -148,6 +150,7 @@ impl Chain {
             store: Arc::new(store),
             pool: Arc::new(Mutex::new(pool)),
             keys: KnownKeys::default(),
+            stages: Stages::default(),
             config,
             gas_limit: AtomicU64::new(gas_limit),
             next_base_fee: Mutex::new(None),
@@ -179,6 +182,11 @@ impl Chain {
     /// Public keys of those who have sent transactions.
     pub const fn keys(&self) -> &KnownKeys {
         &self.keys
+    }
+
+    /// What the pipeline's stages have done.
+    pub const fn stages(&self) -> &Stages {
+        &self.stages
     }
 
     /// How blocks are executed.
@@ -371,14 +379,19 @@ impl Chain {
 
     /// Makes a processed block durable and visible. `base_fee` is the one that was set for it, if any.
     fn commit(&self, processed: &Processed, base_fee: Option<u64>, execution: Duration) -> Result<(), ChainError> {
-        let Processed { executed, changes, state, statistics } = processed;
+        let Processed { executed, changes, state, statistics, laps } = processed;
+        let transactions = executed.block.transactions.len();
         let started = now();
         self.store.commit(Arc::clone(executed), changes, state.clone())?;
         let timings = Timings { execution, commit: started.elapsed() };
+        self.stages.execute.work(laps.execute, transactions);
+        self.stages.root.work(laps.root, transactions);
+        let mut watch = Stopwatch::start();
         self.next_base_fee.lock().take_if(|next| Some(*next) == base_fee);
         self.follow(executed, accounts_of(changes));
         let (added, statistics) = (vec![Arc::clone(executed)], statistics.clone());
         self.tell(&Committed { reverted: Vec::new(), added, statistics, timings });
+        self.stages.publish.work(watch.lap(), transactions);
         Ok(())
     }
 

@@ -22,7 +22,7 @@ use std::sync::{
 use alloy_primitives::{Address, B256, Bytes};
 use braid_exec::Config;
 use braid_pool::{Ordered, PoolRules, Rejection, Room};
-use braid_state::StoreError;
+use braid_state::{Stopwatch, StoreError};
 use braid_types::{
     BlockRef, ExecutedBlock, Fork, Height, OrderedBlock, RecoveredTx, limits::MAX_ORDERED_BLOCK_SIZE_BYTES,
 };
@@ -33,6 +33,7 @@ use crate::{
     chain::{Chain, ChainError, now, parent_of},
     consensus::{BlockError, order},
     process::Parent,
+    stages::waited,
     view::Ancestors,
 };
 
@@ -302,7 +303,12 @@ impl Ledger {
             blobs: 0,
             transactions: limits.transactions,
         };
-        let mut best = self.chain.pool().lock().best_after(&ordered, &rules, room);
+        let order = &self.chain.stages().order;
+        let pool = waited(order, || self.chain.pool().lock());
+        let mut watch = Stopwatch::start();
+        let mut best = pool.best_after(&ordered, &rules, room);
+        drop(pool);
+        order.work(watch.lap(), best.len());
         if rules.fork != self.chain.spec().newest_fork() {
             check::retain_valid(&self.chain, &mut best);
         }

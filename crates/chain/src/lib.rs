@@ -3,7 +3,7 @@
 //! Reading order: [`genesis`] (block 0), [`consensus`] (what a header must say), [`process`] (execute a block and compare
 //! it with its header), [`build`] (make the next block), [`chain`] (the handle that everyone shares), [`sequencer`] (when
 //! a lone node makes blocks), [`ledger`] (the door for validators),
-//! [`snapshot`] (state sync).
+//! [`snapshot`] (state sync), [`stages`] (what takes time).
 
 pub mod build;
 pub mod chain;
@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod process;
 pub mod sequencer;
 pub mod snapshot;
+pub mod stages;
 pub mod view;
 
 pub use braid_exec as exec;
@@ -25,6 +26,7 @@ pub use ledger::{Durable, FaultKind, Ledger, LedgerError, LedgerStatistics, Prop
 pub use process::{Parent, Processed, process};
 pub use sequencer::{Clock, Mining, Sequencer, SequencerOptions};
 pub use snapshot::{Snapshot, SnapshotImport, SyncError};
+pub use stages::{Queue, Stage, Stages};
 pub use view::{Ancestors, BlockView};
 
 #[cfg(test)]

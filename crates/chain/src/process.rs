@@ -8,11 +8,12 @@ use std::sync::Arc;
 use alloy_consensus::{Eip658Value, Header};
 use alloy_primitives::{B256, U256};
 use braid_exec::{BlockContext, BlockOutcome, Config, Ommer, OnInvalid, execute};
-use braid_state::{State, StateAt};
+use braid_state::{State, StateAt, Stopwatch};
 use braid_types::{Block, ChainSpec, ExecutedBlock, Fork, Receipt, StateChanges};
 
 use crate::{
     consensus::{BlockError, body::receipts_root, validate_before_execution},
+    stages::BlockLaps,
     view::{Ancestors, BlockView},
 };
 
@@ -53,6 +54,8 @@ pub struct Processed {
     pub state: State,
     /// What the executor observed.
     pub statistics: braid_exec::Statistics,
+    /// How long it took, for operators.
+    pub laps: BlockLaps,
 }
 
 /// Validates and executes `block`.
@@ -66,10 +69,12 @@ pub fn process(
     ancestors: &Arc<dyn Ancestors>,
     config: &Config,
 ) -> Result<Processed, BlockError> {
+    let mut watch = Stopwatch::start();
     let fork = validate_before_execution(parent, &block, spec, ancestors.as_ref())?;
     let config = Config { on_invalid: OnInvalid::Fail, ..config_for(fork, config) };
     let context = block_context_of(&block, fork, spec);
     let mut outcome = execute(&context, &block.transactions, &parent.view(ancestors), &config)?;
+    let execute_lap = watch.lap();
     fill_state_roots(&mut outcome, &parent.state);
     check_outcome(&block.header, &outcome, fork)?;
     let changes = std::mem::take(&mut outcome.changes).into_state_changes();
@@ -78,7 +83,9 @@ pub fn process(
     if found != expected {
         return Err(BlockError::StateRoot { found, expected });
     }
-    Ok(processed(parent, block, outcome, changes, state))
+    let mut processed = processed(parent, block, outcome, changes, state);
+    processed.laps = BlockLaps { execute: execute_lap, root: watch.lap() };
+    Ok(processed)
 }
 
 /// The caller's configuration, with each transaction's changes where receipts hold state roots.
@@ -142,7 +149,8 @@ pub(crate) fn processed(
         receipts: outcome.receipts,
         block,
     };
-    Processed { executed: Arc::new(executed), changes, state, statistics: outcome.statistics }
+    let (executed, laps) = (Arc::new(executed), BlockLaps::default());
+    Processed { executed, changes, state, statistics: outcome.statistics, laps }
 }
 
 /// What execution must know about a block with `header` under `fork`, its withdrawals and ommers apart: enough for

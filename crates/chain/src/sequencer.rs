@@ -10,12 +10,14 @@
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
+use braid_state::Stopwatch;
 use braid_types::{ExecutedBlock, limits};
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
     build::{Attributes, Built},
     chain::{Chain, ChainError, is_final},
+    stages::waited,
 };
 
 /// Gas limits of a block's candidates add up to at most this many times the block's. Most transactions use a fraction of their
@@ -259,7 +261,8 @@ impl Inner {
     fn run(&self) {
         let mut deadline_ms = None;
         loop {
-            let outcome = match self.wait(&mut deadline_ms) {
+            let reason = waited(&self.chain.stages().order, || self.wait(&mut deadline_ms));
+            let outcome = match reason {
                 Reason::Stop => return,
                 Reason::Interval => self.make_block(|_| true).map(|_| ()),
                 Reason::Transactions => self.drain_pool(),
@@ -328,7 +331,12 @@ impl Inner {
         let _making = self.making.lock();
         let attributes = self.attributes();
         let candidate_gas = attributes.gas_limit.saturating_mul(CANDIDATE_GAS_FACTOR);
-        let candidates = self.chain.pool().lock().best(candidate_gas);
+        let order = &self.chain.stages().order;
+        let pool = waited(order, || self.chain.pool().lock());
+        let mut watch = Stopwatch::start();
+        let candidates = pool.best(candidate_gas);
+        drop(pool);
+        order.work(watch.lap(), candidates.len());
         let (built, committed) = self.chain.produce_if(&attributes, &candidates, wanted)?;
         self.chain.drop_invalid(&candidates, &built.skipped);
         if committed {

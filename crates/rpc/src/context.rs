@@ -19,7 +19,10 @@ use braid_types::{Height, RecoveredTx, limits};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 
-use crate::{consensus::Consensus, eth::fees::SuggestedTip, execution_stats::ExecutionStats, filters::FilterStore};
+use crate::{
+    admission::Admission, consensus::Consensus, eth::fees::SuggestedTip, execution_stats::ExecutionStats,
+    filters::FilterStore,
+};
 
 /// Changes of the head a slow subscriber may lag behind before it loses the oldest. Each holds whole blocks.
 const COMMITTED_BUFFER: usize = 128;
@@ -213,6 +216,8 @@ pub struct RpcContext {
     pub snapshots: Mutex<Snapshots>,
     /// Held from the choice of a nonce until the transaction is in the pool, so that no two get the same.
     pub(crate) choosing_nonce: Mutex<()>,
+    /// Transactions on their way into the pool.
+    pub admission: Arc<Admission>,
     /// The tip suggested at the head, once somebody asked.
     pub(crate) suggested_tip: Mutex<SuggestedTip>,
 }
@@ -266,7 +271,7 @@ impl RpcContext {
             // An error says that nobody listens.
             let _ = committed.send(Arc::new(change.clone()));
         });
-        let (impersonation, snapshots, choosing_nonce, suggested_tip) = Default::default();
+        let (impersonation, snapshots, choosing_nonce, suggested_tip, admission) = Default::default();
         let first_height = chain.head().block.height();
         Arc::new(Self {
             chain,
@@ -282,6 +287,7 @@ impl RpcContext {
             execution_stats,
             snapshots,
             choosing_nonce,
+            admission,
             suggested_tip,
         })
     }

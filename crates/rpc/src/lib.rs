@@ -2,10 +2,11 @@
 //!
 //! Reading order: [`context`] (what every method works with), [`method`] (how a method is registered), [`error`] (how it
 //! fails), [`resolve`] (which block a client means), [`convert`] (how blocks, transactions and receipts look), [`submit`]
-//! (how transactions get into the pool), [`consensus`] (what a network adds), then the namespaces, and [`server`] (the transport).
+//! (how transactions get into the pool) and [`admission`] (how many at a time), [`consensus`] (what a network adds), then the namespaces, and [`server`] (the transport).
 
 pub mod accounts;
 pub mod admin;
+pub mod admission;
 pub mod call;
 pub mod consensus;
 pub mod context;

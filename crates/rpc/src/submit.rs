@@ -8,6 +8,11 @@ use std::sync::Arc;
 use alloy_consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844, TxEip4844WithSidecar, transaction::Recovered};
 use alloy_eips::{eip2718::Decodable2718, eip7594::BlobTransactionSidecarVariant};
 use alloy_primitives::{Address, B256, U256, hex};
+use braid_chain::{
+    Chain,
+    stages::{measured, waited},
+    state::Stopwatch,
+};
 use braid_pool::{Inserted, Pool, PoolConfig, PoolRules, Rejection, sidecar_for_fork};
 use braid_signatures::{AllowedS, KnownKeys, batch_size, claimed_batch_size, recover_claimed, recover_senders};
 use braid_types::{Fork, RecoveredTx, Transaction, limits};
@@ -81,7 +86,7 @@ impl RpcContext {
             Ok((parsed, Some(claimed)))
         };
         let share = claimed_batch_size(transactions.len(), rayon::current_num_threads());
-        let recovered = recover_shares(transactions, share, parse, self.chain.keys());
+        let recovered = recover_shares(transactions, share, parse, &self.chain);
         let (_, inserted) = self.insert_all(recovered.map(check).collect());
         self.announce(inserted);
     }
@@ -90,8 +95,11 @@ impl RpcContext {
         &self,
         submissions: Vec<Result<Submission, RpcError>>,
     ) -> (Vec<Result<B256, RpcError>>, Vec<RecoveredTx>) {
-        let mut inserted: Vec<RecoveredTx> = Vec::with_capacity(submissions.len());
-        let mut pool = self.chain.pool().lock();
+        let meter = &self.chain.stages().pool;
+        let count = submissions.len();
+        let mut inserted: Vec<RecoveredTx> = Vec::with_capacity(count);
+        let mut pool = waited(meter, || self.chain.pool().lock());
+        let mut watch = Stopwatch::start();
         // Read under the pool's lock: from a head before the one the pool follows, an old nonce would strand the lane.
         let state = self.head().state.clone();
         let mut insert = |submission: Submission| -> Result<B256, RpcError> {
@@ -103,6 +111,7 @@ impl RpcContext {
         };
         let answers = submissions.into_iter().map(|submission| insert(submission?)).collect();
         drop(pool);
+        meter.work(watch.lap(), count);
         (answers, inserted)
     }
 
@@ -124,11 +133,15 @@ impl RpcContext {
         let (rules, config) = self.admission();
         let prepare = |submission: Result<Submission, RpcError>| self.prepare(submission?, &rules, &config);
         let submissions = match items {
-            [item] => vec![prepare(parse(item).and_then(recover))],
+            [item] => {
+                let stages = self.chain.stages();
+                let parsed = measured(&stages.decode, 1, || parse(item));
+                vec![prepare(measured(&stages.recover, 1, || parsed.and_then(recover)))]
+            }
             items => {
                 let parse = |item: &T| Ok((parse(item)?, None));
                 let share = batch_size(items.len(), rayon::current_num_threads());
-                recover_shares(items, share, parse, self.chain.keys()).map(prepare).collect()
+                recover_shares(items, share, parse, &self.chain).map(prepare).collect()
             }
         };
         self.submit_all(submissions)
@@ -294,9 +307,16 @@ fn recover_shares<T: Sync>(
     items: &[T],
     share: usize,
     parse: impl Fn(&T) -> Result<Claimed, RpcError> + Sync + Send,
-    keys: &KnownKeys,
+    chain: &Chain,
 ) -> impl ParallelIterator<Item = Result<Submission, RpcError>> {
-    items.par_chunks(share).flat_map_iter(move |items| recover_share(items.iter().map(&parse).collect(), keys))
+    let (stages, keys, arrived) = (chain.stages(), chain.keys(), Stopwatch::start());
+    items.par_chunks(share).flat_map_iter(move |items| {
+        // A copy, for many threads look at it.
+        let mut arrived = arrived;
+        stages.decode.wait(arrived.lap().wall);
+        let parsed = measured(&stages.decode, items.len(), || items.iter().map(&parse).collect());
+        measured(&stages.recover, items.len(), || recover_share(parsed, keys))
+    })
 }
 
 /// Gives each transaction its sender. Failures pass through in their place.

@@ -16,6 +16,7 @@ use crate::{
     flat::Flat,
     history::{put_touched, remove_history},
     memory::{Memory, Names, Pending},
+    meter::Stopwatch,
     state::{Difference, State},
     store::Shared,
 };
@@ -42,6 +43,11 @@ impl Job {
         let steps = heights.iter().filter_map(|height| Some((*height, memory.states.get(height)?.clone()))).collect();
         let job = Self { base: memory.durable.clone(), previous: memory.checkpoint, records, steps, head };
         (!job.records.is_empty()).then_some(job)
+    }
+
+    fn transactions(&self) -> usize {
+        let blocks = self.records.iter().filter_map(|record| record.block.as_ref());
+        blocks.map(|block| block.block.transactions.len()).sum()
     }
 
     /// Heights to forget at most, so that a smaller history setting does not remove years in one batch.
@@ -79,10 +85,12 @@ impl Shared {
         self.check_writable()?;
         let Some(job) = Job::take(&self.memory.read()) else { return Ok(()) };
         let Some(checkpoint) = job.checkpoint(self.options.history) else { return Ok(()) };
+        let mut watch = Stopwatch::start();
         write(&self.flat, &job, &checkpoint).map_err(|error| self.poison(error))?;
         let Some((_, durable)) = job.steps.last() else { return Ok(()) };
         self.memory.write().checkpointed(job.records.len(), durable.clone(), checkpoint);
         self.codes.unpin(job.records.iter().flat_map(|record| record.names.codes.keys()));
+        self.meters.checkpoint.work(watch.lap(), job.transactions());
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`state`] (accounts and slots in a persistent trie), [`store`] (commit, read, roll back), `log` (the
 //! commit point), `flat` and `checkpoint` (where the log goes), `history` (older states), `recovery` (opening),
-//! [`snapshot`] (the whole state for who joins late).
+//! [`snapshot`] (the whole state for who joins late), [`meter`] (how operators learn what takes time).
 
 mod checkpoint;
 pub mod codec;
@@ -14,14 +14,18 @@ mod hashed;
 mod history;
 pub mod log;
 mod memory;
+pub mod meter;
 mod recovery;
 mod rollback;
 pub mod snapshot;
 pub mod state;
 pub mod store;
 mod trie;
+mod workers;
 
 pub use error::{CodeError, StoreError};
+pub use meter::{Lap, Meter, Reading, Stopwatch};
 pub use snapshot::{Cursor, Import, Manifest, SnapshotError, Vacancy};
 pub use state::{AccountProof, State, StorageProof};
-pub use store::{Head, HistoricalState, StateAt, Store, StoreOptions, StoreStats};
+pub use store::{Head, HistoricalState, StateAt, Store, StoreMeters, StoreOptions, StoreStats};
+pub use workers::ROOT_THREADS;

@@ -23,6 +23,7 @@ use std::{
     collections::VecDeque,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use scan::{Scan, scan};
@@ -76,6 +77,8 @@ pub(crate) struct Log {
     current: Segment,
     next_sequence: u64,
     segment_size: u64,
+    /// How long the newest record waited for the disk.
+    pub(crate) synced_in: Duration,
 }
 
 /// A payload with its sequence number.
@@ -98,7 +101,9 @@ impl Log {
         }
         let Some((newest, older)) = paths.make_contiguous().split_last() else {
             let current = Segment::create(dir, after + 1, segment_size)?;
-            let log = Self { dir: dir.to_owned(), older: paths, current, next_sequence: after + 1, segment_size };
+            let next_sequence = after + 1;
+            let synced_in = Duration::ZERO;
+            let log = Self { dir: dir.to_owned(), older: paths, current, next_sequence, segment_size, synced_in };
             return Ok((log, Vec::new()));
         };
         let mut records = Vec::new();
@@ -122,7 +127,8 @@ impl Log {
         let current = Segment::reopen(path, &scan, &bytes, segment_size)?;
         keep(&mut records, scan, *first, after, &bytes);
         paths.pop_back();
-        Ok((Self { dir: dir.to_owned(), older: paths, current, next_sequence, segment_size }, records))
+        let synced_in = Duration::ZERO;
+        Ok((Self { dir: dir.to_owned(), older: paths, current, next_sequence, segment_size, synced_in }, records))
     }
 
     /// Appends a record and waits until it is durable; returns its sequence number. After an error the log must
@@ -135,7 +141,7 @@ impl Log {
             self.rotate(payload.len())?;
         }
         let sequence = self.next_sequence;
-        self.current.append(sequence, payload)?;
+        self.synced_in = self.current.append(sequence, payload)?;
         self.next_sequence += 1;
         Ok(sequence)
     }

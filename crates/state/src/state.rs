@@ -17,6 +17,7 @@ use crate::{
     error::CodeError,
     hashed::{HashedAccount, HashedChanges, hash_changes},
     trie::{self, Child, Op, Value},
+    workers::with_workers,
 };
 
 /// Changed accounts of one block from which their storage tries are updated in parallel.
@@ -159,7 +160,8 @@ impl State {
         if changes.accounts.is_empty() {
             return self.clone();
         }
-        self.apply_hashed(&hash_changes(changes))
+        let keys = changes.accounts.values().map(|change| 1 + change.storage.len()).sum();
+        with_workers(keys, || self.apply_hashed(&hash_changes(changes)))
     }
 
     /// The state after changes of hashed keys.

@@ -32,6 +32,7 @@ use crate::{
     flat::Flat,
     log::{Log, LogError},
     memory::{Memory, Names, Pending},
+    meter::{Meter, Stopwatch},
     recovery::{Recovered, check_next, recover},
     state::State,
 };
@@ -126,6 +127,15 @@ pub struct StoreStats {
     pub accounts: u64,
 }
 
+/// What the store's stages have done.
+#[derive(Debug, Default)]
+pub struct StoreMeters {
+    /// Making blocks durable: writing is work, the disk's sync is waiting.
+    pub disk: Meter,
+    /// Moving blocks from the log into the flat store, in the background.
+    pub checkpoint: Meter,
+}
+
 /// The durable store of one chain. One process at a time; all methods take `&self` and may be called from any thread,
 /// the writing ones ([`Store::commit`], [`Store::override_state`], [`Store::rollback`]) from one at a time.
 #[derive(Debug)]
@@ -144,6 +154,7 @@ pub(crate) struct Shared {
     pub(crate) writer: Mutex<Writer>,
     /// Held during a checkpoint or a rollback.
     pub(crate) checkpointing: Mutex<()>,
+    pub(crate) meters: StoreMeters,
     poisoned: AtomicBool,
     signal: Mutex<Signal>,
     wake: Condvar,
@@ -178,6 +189,7 @@ impl Store {
             memory: RwLock::new(memory),
             writer: Mutex::new(Writer { log }),
             checkpointing: Mutex::new(()),
+            meters: StoreMeters::default(),
             poisoned: AtomicBool::new(false),
             signal: Mutex::default(),
             wake: Condvar::new(),
@@ -311,6 +323,16 @@ impl Store {
         self.shared.checkpoint()
     }
 
+    /// What its stages have done since it was opened.
+    pub fn meters(&self) -> &StoreMeters {
+        &self.shared.meters
+    }
+
+    /// Bytes of log that are not in a checkpoint yet, and how many there may be before blocks wait for one.
+    pub fn log_room(&self) -> (u64, u64) {
+        (self.shared.memory.read().pending_bytes, self.shared.log_limit())
+    }
+
     /// Sizes and counts.
     pub fn stats(&self) -> StoreStats {
         let memory = self.shared.memory.read();
@@ -349,14 +371,19 @@ impl Shared {
         if expected != root {
             return Err(StoreError::Root { height, expected, found: root });
         }
+        let mut watch = Stopwatch::start();
         self.wait_for_room()?;
+        self.meters.disk.wait(watch.lap().wall);
         let record = BlockRecord::new(&block, changes, root);
         let payload = record.clone();
         let state = state.over(&self.codes);
-        self.append(payload.bytes(), changes, |memory| {
+        let (head, synced_in) = self.append(payload.bytes(), changes, |memory| {
             check_next(memory, &block)?;
             Ok((Arc::clone(&block), Some((Arc::clone(&block), record)), state))
-        })
+        })?;
+        self.meters.disk.wait(synced_in);
+        self.meters.disk.work(watch.lap().without(synced_in), block.block.transactions.len());
+        Ok(head)
     }
 
     /// See [`Store::override_state`].
@@ -369,15 +396,17 @@ impl Shared {
             Some(now) if now == head.block.block_ref() => Ok((Arc::clone(&head.block), None, state)),
             _ => Err(StoreError::Damaged("head moved during an override")),
         })
+        .map(|(head, _)| head)
     }
 
-    /// Makes a record durable, then its block and state the head. `check` runs before anything is written.
+    /// Makes a record durable, then its block and state the head. `check` runs before anything is written. Also returns how long
+    /// the record waited for the disk.
     fn append(
         &self,
         payload: &[u8],
         changes: &StateChanges,
         check: impl FnOnce(&Memory) -> Result<NewHead, StoreError>,
-    ) -> Result<Arc<Head>, StoreError> {
+    ) -> Result<(Arc<Head>, Duration), StoreError> {
         let mut writer = self.writer.lock();
         self.check_writable()?;
         let (block, new_block, state) = check(&self.memory.read())?;
@@ -386,7 +415,7 @@ impl Shared {
         }
         self.codes.pin(&changes.codes);
         let sequence = writer.log.append(payload).map_err(|error| self.poison(error.into()))?;
-        let bytes = payload.len() as u64;
+        let (bytes, synced_in) = (payload.len() as u64, writer.log.synced_in);
         let names = Names::of(changes);
         let (new_block, record) = new_block.unzip();
         let pending = Pending { sequence, height: block.height(), block: new_block, record, names, bytes };
@@ -396,16 +425,20 @@ impl Shared {
             self.signal.lock().urgent = true;
             self.wake.notify_all();
         }
-        Ok(head)
+        Ok((head, synced_in))
     }
 
     /// Bounds what is not in a checkpoint yet when blocks come faster than checkpoints.
     fn wait_for_room(&self) -> Result<(), StoreError> {
-        let limit = self.options.checkpoint_size_bytes.saturating_mul(MAX_LOG_CHECKPOINT_SIZES);
-        if self.memory.read().pending_bytes > limit {
+        if self.memory.read().pending_bytes > self.log_limit() {
             self.checkpoint()?;
         }
         Ok(())
+    }
+
+    /// Bytes that may be in the log and in no checkpoint.
+    fn log_limit(&self) -> u64 {
+        self.options.checkpoint_size_bytes.saturating_mul(MAX_LOG_CHECKPOINT_SIZES)
     }
 
     pub(crate) fn block(&self, height: Height) -> Result<Option<Arc<ExecutedBlock>>, StoreError> {

@@ -15,6 +15,10 @@ pub const MAX_POOL_SIZE_BYTES: usize = 512 * 1024 * 1024;
 /// Transactions the pool holds for one sender; also how far a nonce may lie ahead of the account's.
 pub const MAX_POOL_TRANSACTIONS_PER_SENDER: usize = 10_000;
 
+/// Transactions that are decoded and checked on their way into the pool at a time. A signature costs some 25 µs, so this is about a
+/// second of two cores, and some 30 MB.
+pub const MAX_ADMISSION_TRANSACTIONS: usize = 65_536;
+
 /// States before the head that stay readable from memory (balances, proofs) without the disk.
 pub const RETAINED_STATES: usize = 256;
 

@@ -63,12 +63,13 @@ async fn run(
     let options = ServerOptions {
         address: SocketAddr::new(settings.server.host, settings.server.port),
         routes: Some(routes(Arc::clone(&sequencer), Arc::clone(&clock.0), metrics.clone())),
-        observer: Some(Arc::new(metrics)),
+        observer: Some(Arc::new(metrics.clone())),
     };
     let chain = Arc::clone(sequencer.chain());
     let accounts = DevAccounts::new(signers);
     let rpc = server::rpc_options(&settings.server, &settings.limits, RpcOptions::dev_namespaces());
     let context = RpcContext::new(chain, Some(Arc::clone(&sequencer)), rpc, accounts, clock.0);
+    metrics.watch(&context.admission);
     let binary = ingest::serve(settings.server.ingest, &context).await?;
     let handle = serve(context, options).await.map_err(server::explain)?;
     let mut demo = if settings.microloans {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use alloy_primitives::{B256, U64};
+use alloy_primitives::{B256, U64, U256};
 use eyre::Context;
 use serde_json::json;
 
@@ -25,6 +25,10 @@ pub(super) struct Seen {
     pub(super) included: usize,
     /// Transactions whose receipt says that they failed.
     pub(super) failed: usize,
+    /// Times that a transaction stood in a block after it had stood in one.
+    pub(super) repeated: usize,
+    /// What senders paid beside the values, in wei.
+    pub(super) fees: U256,
     /// From sending a transaction to seeing its receipt.
     pub(super) latencies: Vec<Duration>,
     /// From the start to the last receipt.
@@ -90,6 +94,7 @@ impl Follower {
                 Receipts::AsTheyCome => {
                     let receipts = self.read_receipts(next).await?;
                     self.note(receipts.iter().map(|receipt| (receipt.transaction_hash, receipt.succeeded())));
+                    self.add_fees(&receipts);
                 }
                 Receipts::Late => {
                     let block = self.client.block(&format!("{next:#x}")).await?;
@@ -113,8 +118,14 @@ impl Follower {
             let failed = receipts.iter().filter(|receipt| !receipt.succeeded() && self.is_own(receipt)).count();
             self.seen.included -= failed;
             self.seen.failed += failed;
+            self.add_fees(&receipts);
         }
         Ok(self.seen)
+    }
+
+    fn add_fees(&mut self, receipts: &[Receipt]) {
+        let fees: U256 = receipts.iter().filter(|receipt| self.is_own(receipt)).map(Receipt::fee).sum();
+        self.seen.fees += fees;
     }
 
     fn is_own(&self, receipt: &Receipt) -> bool {
@@ -147,7 +158,10 @@ impl Follower {
         let now = self.sending.elapsed();
         let before = self.waiting.len();
         for (hash, succeeded) in transactions {
-            let Some(transaction) = self.waiting.remove(&hash) else { continue };
+            let Some(transaction) = self.waiting.remove(&hash) else {
+                self.seen.repeated += usize::from(self.own.contains(&hash));
+                continue;
+            };
             if succeeded {
                 self.seen.included += 1;
             } else {

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
-use super::{LoadArgs, follow::Seen, send::Sent, setup::Stage, workload::Workload};
+use super::{Driven, LoadArgs, setup::Stage, workload::Workload};
+use crate::stages::Interval;
 
 /// The outcome of a load. Rates are per second; `included_tps` counts from the first send to the last receipt.
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +37,24 @@ pub(super) struct Report {
     node_cpu_us_per_transaction: Option<f64>,
     /// CPU time of the load itself meanwhile.
     own_cpu_us_per_transaction: f64,
+    /// Refusals for lack of room after which transactions were sent again.
+    repeated: usize,
+    /// Milliseconds from sending a batch to its answer.
+    answer_ms: Latency,
+    /// Processor time of the node by stage, if it tells.
+    stages: Option<Vec<StageCost>>,
+    /// The most memory that the node held at any look, in MiB, and how much it may.
+    peak_memory_mib: Option<u64>,
+    max_memory_mib: Option<u64>,
+}
+
+/// What a stage took for a transaction, in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct StageCost {
+    stage: &'static str,
+    cpu_us: f64,
+    busy_us: f64,
+    waiting_us: f64,
 }
 
 /// CPU time used while the clock ran.
@@ -57,7 +76,8 @@ struct Latency {
 }
 
 impl Report {
-    pub(super) fn new(args: &LoadArgs, stage: &Stage, sent: &Sent, seen: &Seen, cpu: Cpu) -> Self {
+    pub(super) fn new(args: &LoadArgs, stage: &Stage, driven: &Driven) -> Self {
+        let Driven { sent, seen, cpu, interval, peak_bytes } = driven;
         let settled = seen.included + seen.failed;
         Self {
             workload: args.workload,
@@ -86,17 +106,40 @@ impl Report {
                 .node
                 .filter(|_| settled > 0)
                 .map(|cpu| cpu.as_secs_f64() * 1e6 / settled as f64),
+            repeated: sent.repeated,
+            answer_ms: Latency::of(&sent.answers),
+            stages: interval.as_ref().filter(|_| settled > 0).map(|interval| costs(interval, settled)),
+            peak_memory_mib: peak_bytes.map(|bytes| bytes >> 20),
+            max_memory_mib: args.max_memory,
         }
     }
 
     /// Whether every transaction was included and succeeded.
-    pub(super) const fn is_complete(&self) -> bool {
+    const fn is_complete(&self) -> bool {
         self.included == self.transactions
+    }
+
+    /// Whether that is so, and the node kept within the memory it may have.
+    pub(super) fn holds(&self) -> bool {
+        let exceeds = |limit| self.peak_memory_mib.is_none_or(|peak| peak > limit);
+        self.is_complete() && !self.max_memory_mib.is_some_and(exceeds)
     }
 }
 
+fn costs(interval: &Interval, transactions: usize) -> Vec<StageCost> {
+    let each = |seconds: f64| seconds * 1e6 / transactions as f64;
+    let staged = interval.stages.iter().map(|stage| StageCost {
+        stage: stage.stage,
+        cpu_us: each(stage.cpu_seconds),
+        busy_us: each(stage.busy_seconds),
+        waiting_us: each(stage.waiting_seconds),
+    });
+    let other = StageCost { stage: "other", cpu_us: each(interval.other_cpu_seconds()), busy_us: 0.0, waiting_us: 0.0 };
+    staged.chain([other]).collect()
+}
+
 impl Latency {
-    fn of(latencies: &[Duration]) -> Self {
+    pub(super) fn of(latencies: &[Duration]) -> Self {
         let mut sorted = latencies.to_vec();
         sorted.sort_unstable();
         let at = |percent: usize| {
@@ -124,6 +167,21 @@ impl fmt::Display for Report {
         write!(f, "latency     p50 {p50:.0} ms, p95 {p95:.0} ms, p99 {p99:.0} ms, max {max:.0} ms")?;
         if let (Some(seconds), Some(each)) = (self.node_cpu_seconds, self.node_cpu_us_per_transaction) {
             write!(f, "\nnode CPU    {each:.0} µs per transaction, {seconds:.2} s in all")?;
+        }
+        let Latency { p50, p99, max, .. } = self.answer_ms;
+        write!(f, "\nanswers     p50 {p50:.0} ms, p99 {p99:.0} ms, max {max:.0} ms to a batch; ")?;
+        write!(f, "{} sent again for lack of room", self.repeated)?;
+        if let Some(peak) = self.peak_memory_mib {
+            write!(f, "\nmemory      at most {peak} MiB")?;
+            if let Some(limit) = self.max_memory_mib {
+                write!(f, " of {limit}")?;
+            }
+        }
+        for StageCost { stage, cpu_us, busy_us, waiting_us } in self.stages.iter().flatten() {
+            write!(
+                f,
+                "\nstage       {stage:<11}{cpu_us:>7.1} µs CPU{busy_us:>9.1} µs busy{waiting_us:>9.1} µs waiting"
+            )?;
         }
         if !self.is_complete() {
             write!(f, "\nnot in      {} rejected, {} failed, {} missing", self.rejected, self.failed, self.missing)?;

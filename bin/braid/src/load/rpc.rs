@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, U64, U256};
+use alloy_primitives::{Address, B256, Bytes, U64, U256, hex};
 use eyre::{Context, bail, eyre};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+use crate::stages::{self, Sample};
+
 /// Code of a method the node does not have.
 const METHOD_NOT_FOUND: i64 = -32_601;
+
+/// Selector of `balanceOf(address)`.
+const BALANCE_OF_SELECTOR: [u8; 4] = hex!("70a08231");
 
 /// Calls in one batch of reads; nodes limit batches to about a thousand.
 const READ_BATCH: usize = 200;
@@ -52,11 +57,18 @@ impl CallError {
 pub(super) struct Receipt {
     pub(super) transaction_hash: B256,
     status: U64,
+    gas_used: U256,
+    effective_gas_price: U256,
 }
 
 impl Receipt {
     pub(super) fn succeeded(&self) -> bool {
         self.status == U64::from(1)
+    }
+
+    /// What the sender paid beside the value, in wei.
+    pub(super) fn fee(&self) -> U256 {
+        self.gas_used.saturating_mul(self.effective_gas_price)
     }
 }
 
@@ -85,6 +97,11 @@ impl Client {
             bail!("--rpc {url}: only http:// addresses are supported");
         }
         Ok(Self { http, url: url.to_owned() })
+    }
+
+    /// What the node has done so far, if it is one that tells.
+    pub(super) async fn sample(&self) -> eyre::Result<Sample> {
+        stages::sample(&self.http, &self.url).await
     }
 
     /// Posts a request body and returns the answer's.
@@ -154,6 +171,32 @@ impl Client {
 
     pub(crate) async fn balance(&self, address: Address) -> eyre::Result<U256> {
         self.call("eth_getBalance", json!([address, "latest"])).await
+    }
+
+    /// Balances at the head.
+    pub(super) async fn balances(&self, addresses: &[Address]) -> eyre::Result<Vec<U256>> {
+        let params: Vec<_> = addresses.iter().map(|address| json!([address, "latest"])).collect();
+        self.all("eth_getBalance", &params).await
+    }
+
+    /// Balances of an ERC-20 token at the head.
+    pub(super) async fn token_balances(&self, token: Address, addresses: &[Address]) -> eyre::Result<Vec<U256>> {
+        let call = |address: &Address| {
+            let input = Bytes::from([&BALANCE_OF_SELECTOR[..], address.into_word().as_slice()].concat());
+            json!([{"to": token, "input": input}, "latest"])
+        };
+        let params: Vec<_> = addresses.iter().map(call).collect();
+        let words: Vec<B256> = self.all("eth_call", &params).await?;
+        Ok(words.into_iter().map(Into::into).collect())
+    }
+
+    /// The same method for each of `params`, all of which must have a result.
+    async fn all<T: DeserializeOwned>(&self, method: &str, params: &[Value]) -> eyre::Result<Vec<T>> {
+        let answers = self.call_all::<T>(method, params).await?.into_iter();
+        let result = |answer: Result<Option<T>, CallError>| {
+            answer.wrap_err_with(|| format!("{method} failed"))?.ok_or_else(|| eyre!("{method} answered null"))
+        };
+        answers.map(result).collect()
     }
 
     /// Next nonces by the state at the head.

@@ -1,7 +1,7 @@
 //! Sends the load: one task a connection, one batch after the other.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     num::NonZeroUsize,
     sync::{
         Arc,
@@ -11,7 +11,6 @@ use std::{
 };
 
 use alloy_primitives::B256;
-use braid_ingest::wire::Refusal;
 use eyre::Context;
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -28,6 +27,12 @@ const MAX_REASONS: usize = 20;
 
 /// Characters of a reason that are kept.
 const MAX_REASON_LENGTH: usize = 160;
+
+/// How a node begins to say that it has no room at the moment.
+const BUSY: [&str; 2] = ["txpool is full", "node is busy"];
+
+/// How long a connection waits before it sends again what a node had no room for.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A connection to a node.
 #[derive(Debug)]
@@ -56,26 +61,23 @@ pub(super) async fn connect(args: &LoadArgs, timeout: Duration) -> eyre::Result<
 }
 
 impl Connection {
-    /// Sends a batch, and returns what became of it.
-    async fn send(&mut self, batch: &mut Batch) -> eyre::Result<Outcome> {
-        let (body, count) = (std::mem::take(&mut batch.body), batch.transactions.len());
+    /// Sends a batch, and returns what became of each of its transactions: accepted, or why not.
+    async fn send(&mut self, batch: &Batch) -> eyre::Result<Vec<Result<(), String>>> {
+        let count = batch.transactions.len();
         match self {
             Self::Json(client) => {
-                let answer = client.post(body).await?.bytes().await;
+                let answer = client.post(batch.body.clone()).await?.bytes().await;
                 let answer = answer.wrap_err("failed to read the answer to a batch")?;
-                let answer = serde_json::from_slice(&answer).wrap_err("failed to understand the answer to a batch")?;
-                Ok(Outcome::Json(answer))
+                let answer: BatchAnswer =
+                    serde_json::from_slice(&answer).wrap_err("failed to understand the answer to a batch")?;
+                Ok(answer.in_order_of(&batch.transactions))
             }
-            Self::Binary(client) => Ok(Outcome::Binary(client.exchange(&body, count).await?)),
+            Self::Binary(client) => {
+                let answers = client.exchange(&batch.body, count).await?;
+                Ok(answers.into_iter().map(|answer| answer.map(drop).map_err(|refusal| refusal.reason)).collect())
+            }
         }
     }
-}
-
-/// What a node says of a batch.
-#[derive(Debug)]
-enum Outcome {
-    Json(BatchAnswer),
-    Binary(Vec<Result<B256, Refusal>>),
 }
 
 /// The sending as it goes on; the follower reads along.
@@ -93,6 +95,10 @@ pub(super) struct Sending {
 pub(super) struct Sent {
     pub(super) accepted: usize,
     pub(super) rejected: usize,
+    /// Refusals for lack of room after which a transaction was sent again.
+    pub(super) repeated: usize,
+    /// From sending a batch to its answer.
+    pub(super) answers: Vec<Duration>,
     /// Reasons for refusals, with how many there were.
     pub(super) reasons: BTreeMap<String, usize>,
     /// Bytes of requests.
@@ -133,34 +139,44 @@ impl Sending {
         self.sent.lock().bytes += batch.body.len();
     }
 
-    fn mark_answered(&self, outcome: Outcome, calls: usize) {
+    /// Notes the answers to a batch, which came after `answered_in`. Returns the positions of those that are to be sent again.
+    fn mark_answered(
+        &self,
+        answers: &[Result<(), String>],
+        answered_in: Duration,
+        repetition: Repetition,
+    ) -> Vec<usize> {
         let duration = self.elapsed();
         let mut sent = self.sent.lock();
         sent.duration = sent.duration.max(duration);
-        match outcome {
-            Outcome::Binary(answers) => {
-                for answer in answers {
-                    match answer {
-                        Ok(_) => sent.accepted += 1,
-                        Err(refusal) => sent.refuse(&refusal.reason, 1),
-                    }
+        sent.answers.push(answered_in);
+        let mut again = Vec::new();
+        for (position, answer) in answers.iter().enumerate() {
+            match answer {
+                Ok(()) => sent.accepted += 1,
+                Err(reason) if repetition == Repetition::WhenBusy && is_busy(reason) => {
+                    sent.repeated += 1;
+                    again.push(position);
                 }
-            }
-            Outcome::Json(BatchAnswer::All { error }) => sent.refuse(&error.message, calls),
-            Outcome::Json(BatchAnswer::Each(answers)) => {
-                let unanswered = calls.saturating_sub(answers.len());
-                if unanswered > 0 {
-                    sent.refuse("no answer in the batch", unanswered);
-                }
-                for answer in answers {
-                    match answer.into_result() {
-                        Ok(_) => sent.accepted += 1,
-                        Err(error) => sent.refuse(&error.message, 1),
-                    }
-                }
+                Err(reason) => sent.refuse(reason, 1),
             }
         }
+        again
     }
+}
+
+/// What is done about a transaction that a node has no room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repetition {
+    /// It is counted as refused.
+    Never,
+    /// It is sent again after [`PAUSE`], before anything else goes over the connection.
+    WhenBusy,
+}
+
+/// Whether a node asks to come again later.
+fn is_busy(reason: &str) -> bool {
+    BUSY.iter().any(|busy| reason.starts_with(busy))
 }
 
 impl Sent {
@@ -195,6 +211,7 @@ pub(super) fn start(
     batches: Vec<Vec<Batch>>,
     sending: &Arc<Sending>,
     rate: Option<NonZeroUsize>,
+    repetition: Repetition,
 ) -> Senders {
     let mut tasks = JoinSet::new();
     let count = connections.len();
@@ -202,7 +219,7 @@ pub(super) fn start(
         let sending = Arc::clone(sending);
         let pace = rate.map(|rate| Pace { rate, connection: at, connections: count });
         tasks.spawn(async move {
-            let outcome = send_all(connection, batches, &sending, pace).await;
+            let outcome = send_all(connection, batches, &sending, pace, repetition).await;
             sending.connections_left.fetch_sub(1, Ordering::Release);
             outcome
         });
@@ -238,6 +255,22 @@ enum BatchAnswer {
     All { error: CallError },
 }
 
+impl BatchAnswer {
+    /// What became of each of the transactions, whose numbers are the calls' ids.
+    fn in_order_of(self, transactions: &[usize]) -> Vec<Result<(), String>> {
+        let answers = match self {
+            Self::All { error } => return vec![Err(error.message); transactions.len()],
+            Self::Each(answers) => answers,
+        };
+        let mut by_id: HashMap<_, _> = answers.into_iter().map(|answer| (answer.id, answer)).collect();
+        let mut take = |transaction: &usize| match by_id.remove(&Some(*transaction as u64)) {
+            None => Err("no answer in the batch".to_owned()),
+            Some(answer) => answer.into_result().map(drop).map_err(|error| error.message),
+        };
+        transactions.iter().map(&mut take).collect()
+    }
+}
+
 /// When a connection's batches are due: the connections take turns.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
@@ -260,6 +293,7 @@ async fn send_all(
     batches: Vec<Batch>,
     sending: &Sending,
     pace: Option<Pace>,
+    repetition: Repetition,
 ) -> eyre::Result<()> {
     let mut before = 0;
     for mut batch in batches {
@@ -267,8 +301,16 @@ async fn send_all(
         tokio::time::sleep(due.saturating_sub(sending.elapsed())).await;
         before += batch.transactions.len();
         sending.mark_sent(&batch, due);
-        let outcome = connection.send(&mut batch).await?;
-        sending.mark_answered(outcome, batch.transactions.len());
+        loop {
+            let started = sending.elapsed();
+            let answers = connection.send(&batch).await?;
+            let again = sending.mark_answered(&answers, sending.elapsed().saturating_sub(started), repetition);
+            if again.is_empty() {
+                break;
+            }
+            batch = batch.only(&again);
+            tokio::time::sleep(PAUSE).await;
+        }
     }
     Ok(())
 }
@@ -288,26 +330,47 @@ mod tests {
         assert_eq!([due(0, 0), due(1, 0), due(3, 0), due(0, 100), due(1, 100)], [0, 100, 300, 400, 500]);
     }
 
+    fn answers(text: &str, count: usize) -> Vec<Result<(), String>> {
+        let numbers: Vec<_> = (0..count).collect();
+        serde_json::from_str::<BatchAnswer>(text).unwrap().in_order_of(&numbers)
+    }
+
     #[test]
     fn answers_are_counted_by_kind() {
         let sending = sending();
         let answer = r#"[
+            {"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"nonce too low: next nonce 1, tx nonce 0"}},
             {"jsonrpc":"2.0","id":0,"result":"0x0101010101010101010101010101010101010101010101010101010101010101"},
-            {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"nonce too low: next nonce 12, tx nonce 3"}},
-            {"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"nonce too low: next nonce 1, tx nonce 0"}}
+            {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"nonce too low: next nonce 12, tx nonce 3"}}
         ]"#;
-        sending.mark_answered(Outcome::Json(serde_json::from_str(answer).unwrap()), 4);
+        let again = sending.mark_answered(&answers(answer, 4), Duration::ZERO, Repetition::WhenBusy);
         let sent = sending.sent.lock();
-        assert_eq!((sent.accepted, sent.rejected), (1, 3));
+        assert_eq!((sent.accepted, sent.rejected, again), (1, 3, vec![]));
         assert_eq!(sent.reasons["nonce too low: next nonce #, tx nonce #"], 2);
         assert_eq!(sent.reasons["no answer in the batch"], 1);
+    }
+
+    #[test]
+    fn what_a_busy_node_refuses_is_sent_again() {
+        let answer = r#"[
+            {"jsonrpc":"2.0","id":0,"result":"0x0101010101010101010101010101010101010101010101010101010101010101"},
+            {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"txpool is full"}},
+            {"jsonrpc":"2.0","id":2,"error":{"code":-32005,"message":"node is busy: 65000 transactions …"}}
+        ]"#;
+        let answers = answers(answer, 3);
+        let repeating = sending();
+        assert_eq!(repeating.mark_answered(&answers, Duration::ZERO, Repetition::WhenBusy), [1, 2]);
+        assert_eq!((repeating.sent.lock().repeated, repeating.sent.lock().rejected), (2, 0));
+        let counting = sending();
+        assert_eq!(counting.mark_answered(&answers, Duration::ZERO, Repetition::Never), [0_usize; 0]);
+        assert_eq!(counting.sent.lock().rejected, 2);
     }
 
     #[test]
     fn one_error_for_the_whole_batch_counts_for_every_call() {
         let sending = sending();
         let answer = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32010,"message":"batch too large"}}"#;
-        sending.mark_answered(Outcome::Json(serde_json::from_str(answer).unwrap()), 4);
+        sending.mark_answered(&answers(answer, 4), Duration::ZERO, Repetition::Never);
         assert_eq!(sending.sent.lock().reasons["batch too large"], 4);
     }
 

@@ -32,6 +32,10 @@ fn args(workload: Workload, txs: usize, accounts: usize, conns: usize) -> LoadAr
         late_receipts: false,
         timeout: 1,
         pid: None,
+        burst: None,
+        soak: false,
+        seconds: 5,
+        max_memory: None,
         json: false,
     }
 }
@@ -91,6 +95,22 @@ fn binary_batches_hold_the_same_transactions() {
         let found: Vec<_> = envelopes.iter().map(|bytes| TxEnvelope::decode_2718_exact(bytes).unwrap()).collect();
         assert_eq!(found, decode(&json.body));
         assert_eq!(binary.transactions, json.transactions);
+    }
+}
+
+#[test]
+fn a_part_of_a_batch_holds_the_transactions_asked_for() {
+    for ingest in [Vec::new(), vec![([127, 0, 0, 1], 1).into()]] {
+        let args = LoadArgs { ingest, ..args(Workload::Transfer, 7, 7, 1) };
+        let whole = workload::sign(&stage(&args), &args).batches.remove(0).remove(0);
+        let part = whole.only(&[1, 4]).only(&[0, 1]);
+        assert_eq!(part.transactions, [1, 4]);
+        if args.ingest.is_empty() {
+            let all = decode(&whole.body);
+            assert_eq!(decode(&part.body), [all[1].clone(), all[4].clone()]);
+        } else {
+            assert_eq!(part.body.len() * 7, whole.body.len() * 2);
+        }
     }
 }
 

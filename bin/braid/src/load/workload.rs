@@ -3,7 +3,10 @@
 //! Transaction `k` is the `k / accounts`-th of sender `k % accounts`. A sender's transactions all go over connection
 //! `sender % connections`, so that its nonces arrive in order.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    ops::Range,
+};
 
 use alloy_primitives::{Address, B256, address};
 use braid_ingest::wire;
@@ -41,6 +44,8 @@ impl fmt::Display for Workload {
 pub(super) struct Batch {
     /// A JSON-RPC batch, or requests of the binary ingest.
     pub(super) body: Vec<u8>,
+    /// Where each transaction's request stands in it.
+    pub(super) parts: Vec<Range<usize>>,
     /// The transactions in it, which are also the ids of JSON-RPC calls.
     pub(super) transactions: Vec<usize>,
 }
@@ -88,28 +93,52 @@ fn batches(signed: &[SignedTransaction], connection: usize, args: &LoadArgs) -> 
     let mine = |k: &usize| (k % args.accounts.get()) % args.conns.get() == connection;
     let mine: Vec<_> = (0..signed.len()).filter(mine).collect();
     let chunks = mine.chunks(args.batch.get());
-    let body = if args.ingest.is_empty() { json } else { binary };
-    chunks.map(|chunk| Batch { body: body(signed, chunk), transactions: chunk.to_vec() }).collect()
+    let batch = if args.ingest.is_empty() { json } else { binary };
+    chunks.map(|chunk| batch(signed, chunk)).collect()
 }
 
-fn binary(signed: &[SignedTransaction], chunk: &[usize]) -> Vec<u8> {
-    let mut body = Vec::new();
+fn binary(signed: &[SignedTransaction], chunk: &[usize]) -> Batch {
+    let (mut body, mut parts) = (Vec::new(), Vec::with_capacity(chunk.len()));
     for &k in chunk {
+        let start = body.len();
         // A payment is neither empty nor large.
         let _ = wire::put_request(&mut body, &signed[k].raw);
+        parts.push(start..body.len());
     }
-    body
+    Batch { body, parts, transactions: chunk.to_vec() }
 }
 
-fn json(signed: &[SignedTransaction], chunk: &[usize]) -> Vec<u8> {
-    let mut body = String::from("[");
+fn json(signed: &[SignedTransaction], chunk: &[usize]) -> Batch {
+    let (mut body, mut parts) = (String::from("["), Vec::with_capacity(chunk.len()));
     for &k in chunk {
-        let comma = if body.len() == 1 { "" } else { "," };
-        let raw = &signed[k].raw;
+        if body.len() > 1 {
+            body.push(',');
+        }
+        let (start, raw) = (body.len(), &signed[k].raw);
         // Writing to a string cannot fail.
-        let _ =
-            write!(body, r#"{comma}{{"jsonrpc":"2.0","id":{k},"method":"eth_sendRawTransaction","params":["{raw}"]}}"#);
+        let _ = write!(body, r#"{{"jsonrpc":"2.0","id":{k},"method":"eth_sendRawTransaction","params":["{raw}"]}}"#);
+        parts.push(start..body.len());
     }
     body.push(']');
-    body.into_bytes()
+    Batch { body: body.into_bytes(), parts, transactions: chunk.to_vec() }
+}
+
+impl Batch {
+    /// The batch of those of its transactions that stand at `positions`.
+    pub(super) fn only(&self, positions: &[usize]) -> Self {
+        let is_json = self.body.first() == Some(&b'[');
+        let (mut body, mut parts) = (Vec::new(), Vec::with_capacity(positions.len()));
+        for &position in positions {
+            if is_json {
+                body.push(if body.is_empty() { b'[' } else { b',' });
+            }
+            let start = body.len();
+            body.extend_from_slice(&self.body[self.parts[position].clone()]);
+            parts.push(start..body.len());
+        }
+        if is_json {
+            body.push(b']');
+        }
+        Self { body, parts, transactions: positions.iter().map(|&position| self.transactions[position]).collect() }
+    }
 }

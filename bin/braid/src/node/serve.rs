@@ -41,12 +41,13 @@ async fn run(settings: &NodeSettings, node: Node, on_started: impl FnOnce(Socket
     let options = ServerOptions {
         address: SocketAddr::new(settings.server.host, settings.server.port),
         routes: Some(routes(Arc::clone(&chain), Arc::clone(&network), metrics.clone())),
-        observer: Some(Arc::new(metrics)),
+        observer: Some(Arc::new(metrics.clone())),
     };
     let rpc = server::rpc_options(&settings.server, &settings.limits, RpcOptions::default().namespaces);
     let consensus: Arc<dyn Consensus> = Arc::clone(&network) as _;
     let context = RpcContext::in_network(Arc::clone(&chain), consensus, rpc, Arc::new(super::now_ms));
     inbox.open(&context);
+    metrics.watch(&context.admission);
     let started = async {
         let binary = ingest::serve(settings.server.ingest, &context).await?;
         Ok((binary, serve(context, options).await.map_err(server::explain)?))

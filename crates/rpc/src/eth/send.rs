@@ -71,7 +71,9 @@ fn timeout_ms(arguments: &Arguments<'_>) -> Result<u64, RpcError> {
 /// Submits a raw transaction. Blob proofs take milliseconds to check, so those get a thread of their own.
 async fn submit(context: &Arc<RpcContext>, text: String) -> Result<B256, RpcError> {
     let context = Arc::clone(context);
+    let place = context.admission.try_enter(1)?;
     let submit = move || {
+        let _place = place;
         let mut answers = context.submit_raw(&[&text]);
         answers.pop().unwrap_or_else(|| Err(RpcError::internal("no answer from the pool")))
     };

@@ -21,6 +21,7 @@ use tower::Layer;
 
 use super::Observer;
 use crate::{
+    admission::Place,
     context::RpcContext,
     error::{INTERNAL, METHOD_NOT_FOUND, RpcError},
     eth::send::{SEND_RAW, raw_transaction_text},
@@ -154,6 +155,11 @@ where
     }
 }
 
+/// Submits transactions that have a place on the way into the pool.
+fn submit_within(_place: Place, context: &RpcContext, texts: &[String]) -> Vec<Result<B256, RpcError>> {
+    context.submit_raw(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// Splits a batch into runs, in order.
 fn runs(batch: Batch<'_>) -> Vec<Run<'_>> {
     let mut runs = Vec::new();
@@ -187,6 +193,10 @@ impl Shared {
     /// Submits the transactions of consecutive requests together.
     async fn submit_run(&self, requests: Vec<Request<'_>>) -> Vec<MethodResponse> {
         let started = self.now();
+        let place = match self.context.admission.try_enter(requests.len()) {
+            Ok(place) => place,
+            Err(busy) => return self.refuse_run(requests, started, &busy),
+        };
         let mut texts = Vec::with_capacity(requests.len());
         let parsed: Vec<Result<(), RpcError>> = requests
             .iter()
@@ -197,7 +207,7 @@ impl Shared {
             })
             .collect();
         let context = Arc::clone(&self.context);
-        let submit = move || context.submit_raw(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let submit = move || submit_within(place, &context, &texts);
         // The task fails only if a handler panicked.
         let mut hashes = tokio::task::spawn_blocking(submit).await.unwrap_or_default().into_iter();
         let mut answers = Vec::with_capacity(requests.len());
@@ -207,6 +217,15 @@ impl Shared {
             answers.push(self.respond(request.id, answer));
         }
         answers
+    }
+
+    /// Answers requests that there is no room for now.
+    fn refuse_run(&self, requests: Vec<Request<'_>>, started: Option<Instant>, busy: &RpcError) -> Vec<MethodResponse> {
+        let refuse = |request: Request<'_>| {
+            self.observe_since(SEND_RAW, started, false);
+            self.respond(request.id, Err(busy.clone()))
+        };
+        requests.into_iter().map(refuse).collect()
     }
 
     fn respond(&self, id: Id<'_>, answer: Result<B256, RpcError>) -> MethodResponse {

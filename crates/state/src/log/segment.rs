@@ -5,11 +5,13 @@ use std::{
     hash::{BuildHasher, Hasher, RandomState},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::{LogError, scan::Scan};
+use crate::meter::Stopwatch;
 
 pub(super) const TEMPORARY_EXTENSION: &str = "new";
 const EXTENSION: &str = "log";
@@ -77,17 +79,18 @@ impl Segment {
         self.offset + (RECORD_HEADER_BYTES + payload_len) as u64 <= self.capacity
     }
 
-    /// Writes a record and waits until it is durable.
-    pub(super) fn append(&mut self, sequence: u64, payload: &[u8]) -> Result<(), LogError> {
+    /// Writes a record and waits until it is durable; returns how long it waited for the disk.
+    pub(super) fn append(&mut self, sequence: u64, payload: &[u8]) -> Result<Duration, LogError> {
         self.buffer.clear();
         let length = u32::try_from(payload.len()).map_err(|_| LogError::TooLarge(payload.len()))?;
         let header = record_header(self.salt, length, sequence, checksum(self.salt, payload));
         self.buffer.extend_from_slice(&header);
         self.buffer.extend_from_slice(payload);
         self.file.write_all_at(&self.buffer, self.offset).map_err(LogError::io("append to", &self.path))?;
+        let mut watch = Stopwatch::start();
         self.file.sync_data().map_err(LogError::io("sync", &self.path))?;
         self.offset += self.buffer.len() as u64;
-        Ok(())
+        Ok(watch.lap().wall)
     }
 }
 

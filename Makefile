@@ -180,6 +180,21 @@ bench: build deps-node
 bench-validators: build deps-node
 	tests/bench/validators
 
+## soak       a fresh node under payments for SOAK_SECONDS=600 at RATE=1000 a second; memory, money and every payment are counted
+.PHONY: soak
+soak: build deps-node
+	tests/bench/soak -- --soak --seconds $(or $(SOAK_SECONDS),600) --rate $(or $(RATE),1000) --accounts 1000
+
+## burst      PAYMENTS=1000000 at once to a fresh node that may hold 4 GiB: nothing lost, answers in time
+.PHONY: burst
+burst: build deps-node
+	tests/bench/soak -- --burst $(or $(PAYMENTS),1000000) --accounts 2000 --batch 500 --conns 8 --timeout 900 --max-memory 4096
+
+## disk       the store on disks that tear, reorder, lie, fail and fill up: CUTS=2000 power cuts; SEED=
+.PHONY: disk
+disk:
+	$(TEST_ENV) BRAID_DISK_CUTS=$(or $(CUTS),2000) BRAID_DISK_SEED=$(or $(SEED),1) cargo test $(TEST_FLAGS) --workspace --test disk
+
 ## bench-sync  a node that joins a chain of 100,000 blocks late, by state sync
 .PHONY: bench-sync
 bench-sync: build deps-node

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use alloy_consensus::{Header, Receipt, ReceiptEnvelope, SignableTransaction, TxLegacy, transaction::Recovered};
 use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, keccak256};
 use alloy_trie::KECCAK_EMPTY;
-use braid_state::{State, Store, StoreOptions};
+use braid_state::{State, Store, StoreError, StoreOptions};
 use braid_types::{AccountChange, Block, ExecutedBlock, StateChanges, Transaction, TxIndex, changes::AccountState};
 use proptest::prelude::*;
 
@@ -65,14 +65,33 @@ impl Model {
 
     /// Makes the next block from `changes`, commits it to the store, and adds it to the model.
     pub fn commit(&mut self, store: &Store, changes: &StateChanges) {
-        let before = store.head().map_or_else(State::empty, |head| head.state.clone());
-        let state = before.apply(changes);
+        self.try_commit(store, changes, |_| ()).unwrap();
+    }
+
+    /// The same where the store may fail. `before` sees the block before it is committed.
+    pub fn try_commit(
+        &mut self,
+        store: &Store,
+        changes: &StateChanges,
+        before: impl FnOnce(&ExecutedBlock),
+    ) -> Result<(), StoreError> {
+        let state = store.head().map_or_else(State::empty, |head| head.state.clone()).apply(changes);
         let mut world = self.steps.last().map(|step| step.world.clone()).unwrap_or_default();
         apply(&mut world, changes);
         let block = self.next_block(state.root());
+        before(&block);
         self.steps.push(Step { block: block.clone(), world, root: state.root() });
-        let head = store.commit(block, changes, state).unwrap();
+        let head = store.commit(block, changes, state)?;
         assert_eq!(head.block.hash, self.head().block.hash);
+        Ok(())
+    }
+
+    /// Takes over the blocks of a store up to a height, so that the next one stands on them. What they changed is not known.
+    pub fn follow(&mut self, store: &Store, height: u64) {
+        for height in 0..=height {
+            let block = store.block(height).unwrap().unwrap();
+            self.steps.push(Step { root: block.block.header.state_root, block, world: World::new() });
+        }
     }
 
     fn next_block(&mut self, state_root: B256) -> Arc<ExecutedBlock> {

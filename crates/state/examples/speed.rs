@@ -1,4 +1,5 @@
-//! How fast states change and blocks become durable: `cargo run --release -p braid-state --example speed [ACCOUNTS]`.
+//! How fast states change, blocks become durable and stores open, and the memory it takes:
+//! `cargo run --release -p braid-state --example speed [ACCOUNTS] [--snapshot]`.
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a measurement")]
 
@@ -13,9 +14,13 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use braid_state::{Cursor, Import, State, Store, StoreOptions};
 use braid_types::{AccountChange, Block, ExecutedBlock, StateChanges, changes::AccountState};
+use rustix::time::{ClockId, clock_gettime};
 
 const CHANGED: u64 = 20_000;
 const ROUNDS: u64 = 8;
+
+/// Accounts made in one block.
+const GENESIS: u64 = 500_000;
 
 fn address(index: u64) -> Address {
     Address::from_word(keccak256(index.to_be_bytes()))
@@ -70,23 +75,52 @@ fn snapshot(store: &Store, dir: &Path) {
     println!("import: {written:?} to write, {:?} with the check", start.elapsed());
 }
 
+/// Processor time of this process, all threads.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+/// Memory that this process holds, in MiB.
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
+}
+
+/// Fills the store with accounts, a block of [`GENESIS`] at a time.
+fn fill(store: &Store, accounts: u64) {
+    let (start, before) = (Instant::now(), cpu());
+    for from in (0..accounts).step_by(usize::try_from(GENESIS).unwrap()) {
+        commit(store, &changes(from..(from + GENESIS).min(accounts), 1));
+        store.checkpoint().unwrap();
+    }
+    println!("{accounts} accounts made: {:?}, processor time {:?}", start.elapsed(), cpu() - before);
+}
+
 fn main() {
     let accounts = std::env::args().nth(1).map_or(1_000_000, |count| count.parse().unwrap());
     let dir = std::env::temp_dir().join(format!("braid-speed-{}", std::process::id()));
-    let options = StoreOptions { checkpoint_interval_ms: 3_600_000, ..StoreOptions::default() };
+    let options = StoreOptions { history: Some(0), checkpoint_interval_ms: 3_600_000, ..StoreOptions::default() };
     let store = Store::open(&dir, &options).unwrap();
-    let (applied, committed) = commit(&store, &changes(0..accounts, 1));
-    println!("genesis of {accounts} accounts: apply {applied:?}, commit {committed:?}");
-    let start = Instant::now();
-    store.checkpoint().unwrap();
-    println!("checkpoint of it: {:?}", start.elapsed());
+    fill(&store, accounts);
+    println!("memory with them: {} MiB", resident_mib());
+    drop(store);
+    println!("memory without: {} MiB", resident_mib());
+    let (start, before) = (Instant::now(), cpu());
+    let store = Store::open(&dir, &options).unwrap();
+    println!("open: {:?}, processor time {:?}, {} accounts", start.elapsed(), cpu() - before, store.stats().accounts);
+    println!("memory after it: {} MiB", resident_mib());
     for round in 0..ROUNDS {
+        let before = cpu();
         let (applied, committed) = commit(&store, &changes(spread(round, accounts), round + 2));
-        println!("{CHANGED} changed accounts: apply {applied:?}, commit {committed:?}");
+        let each = (cpu() - before) / u32::try_from(CHANGED).unwrap();
+        println!("{CHANGED} changed accounts: apply {applied:?}, commit {committed:?}; processor time {each:?} each");
     }
-    let start = Instant::now();
+    println!("memory after {ROUNDS} such blocks: {} MiB", resident_mib());
+    let (start, before) = (Instant::now(), cpu());
     store.checkpoint().unwrap();
-    println!("checkpoint of {ROUNDS} such blocks: {:?}", start.elapsed());
+    println!("checkpoint of {ROUNDS} such blocks: {:?}, processor time {:?}", start.elapsed(), cpu() - before);
     let mut small: Vec<_> = (0..200).map(|round| commit(&store, &changes(round..round + 20, round)).1).collect();
     small.sort_unstable();
     println!("commit of 20 changed accounts: median {:?}, worst {:?}", small[100], small[199]);
@@ -94,14 +128,12 @@ fn main() {
     let start = Instant::now();
     let found = spread(3, accounts).filter(|index| state.account(address(*index)).is_some()).count();
     println!("read of one account: {:?}", start.elapsed() / u32::try_from(found).unwrap());
-    drop((store, state));
-    let start = Instant::now();
-    let store = Store::open(&dir, &options).unwrap();
-    println!("open: {:?}, {} accounts", start.elapsed(), store.stats().accounts);
+    drop(state);
     let copy = dir.with_extension("copy");
-    snapshot(&store, &copy);
-    drop(store);
-    for dir in [dir, copy] {
-        std::fs::remove_dir_all(dir).unwrap();
+    if std::env::args().any(|argument| argument == "--snapshot") {
+        snapshot(&store, &copy);
+        std::fs::remove_dir_all(copy).unwrap();
     }
+    drop(store);
+    std::fs::remove_dir_all(dir).unwrap();
 }

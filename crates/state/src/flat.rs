@@ -132,6 +132,7 @@ impl Flat {
                 }
                 _ => drop(Self::open_whole(&begun)?),
             }
+            sync_all(&begun)?;
             fs::rename(&begun, dir).map_err(StoreError::io("rename", &begun))?;
             sync(dir.parent().unwrap_or(dir))?;
         }
@@ -347,6 +348,19 @@ impl Flat {
         ];
         keyspaces.map(|it| (it.name().to_string(), it.approximate_len() as u64, it.disk_space())).to_vec()
     }
+}
+
+/// Makes a folder with everything below it durable. The store syncs what it changes once it is whole, and not each name before.
+fn sync_all(dir: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(dir).map_err(StoreError::io("list", dir))? {
+        let path = entry.map_err(StoreError::io("list", dir))?.path();
+        if path.is_dir() {
+            sync_all(&path)?;
+        } else {
+            sync(&path)?;
+        }
+    }
+    sync(dir)
 }
 
 /// An account from its stored value.

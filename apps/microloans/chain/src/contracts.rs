@@ -76,6 +76,10 @@ sol! {
         error InsufficientCash(uint256 available, uint256 wanted);
         error AccessManagedUnauthorized(address caller);
         error AccessManagerNotScheduled(bytes32 operationId);
+        error AccessManagerNotReady(bytes32 operationId);
+        error AccessManagerExpired(bytes32 operationId);
+
+        function authority() returns (address);
 
         function offer(bytes32 loan, uint64 sequence, Terms terms);
         function recordAcceptance(bytes32 loan, uint64 sequence, bytes32 keyFacts, bytes2 language, uint8 channel, bytes32 evidence);
@@ -111,6 +115,95 @@ sol! {
         function anchor(uint32 day, bytes32 root, uint64 firstEntry, uint64 lastEntry);
         function sealOf(uint32 day) returns (bytes32 root, uint64 firstEntry, uint64 lastEntry, uint64 anchoredAt);
         function isAnchored(uint32 day, uint64 entry, bytes32 hash, bytes32[] path) returns (bool);
+    }
+}
+
+sol! {
+    #[derive(Debug)]
+    interface RoleGate {
+        function schedule(address target, bytes data, uint48 when) returns (bytes32 operationId, uint32 nonce);
+    }
+
+    #[derive(Debug)]
+    interface Token {
+        function allowance(address owner, address spender) returns (uint256);
+        function approve(address spender, uint256 amount) returns (bool);
+        function balanceOf(address account) returns (uint256);
+        function decimals() returns (uint8);
+        function symbol() returns (string);
+    }
+
+    #[derive(Debug)]
+    interface LenderPool {
+        function token() returns (address);
+        function currency() returns (bytes8);
+        function minorUnit() returns (uint256);
+        function senior() returns (address);
+        function junior() returns (address);
+        function firstLoss() returns (address);
+        function seniorRate() returns (uint256);
+        function isOpen() returns (bool);
+        function epoch() returns (uint256);
+        function epochUntil() returns (uint256);
+        function lendable() returns (uint256);
+        function outstanding() returns (uint256);
+        function surplus() returns (uint256);
+        function pendingWorth() returns (uint256 ofSenior, uint256 ofJunior);
+        function limitOf(address tranche) returns (uint256);
+        function seniorLost() returns (uint256);
+        function juniorLost() returns (uint256);
+        function firstLossLost() returns (uint256);
+        function closeEpoch();
+    }
+
+    #[derive(Debug)]
+    interface FirstLoss {
+        function capital() returns (uint256);
+    }
+
+    #[derive(Debug)]
+    interface Tranche {
+        function balanceOf(address account) returns (uint256);
+        function convertToAssets(uint256 shares) returns (uint256);
+        function convertToShares(uint256 assets) returns (uint256);
+        function decimals() returns (uint8);
+        function deposit(uint256 assets, address receiver) returns (uint256 shares);
+        function requestRedeem(uint256 shares, address controller, address owner) returns (uint256 requestId);
+        function withdraw(uint256 assets, address receiver, address controller) returns (uint256 shares);
+        function maxDeposit(address receiver) returns (uint256);
+        function maxWithdraw(address owner) returns (uint256);
+        function pendingRedeemRequest(uint256 requestId, address controller) returns (uint256);
+        function outcomeOf(uint256 epoch)
+            returns (uint256 requested, uint256 filled, uint256 kept, uint256 settled, uint256 paid, uint256 back);
+    }
+
+    #[derive(Debug)]
+    interface DonationFund {
+        event DonationEarmarked(
+            bytes32 indexed donation, address indexed donor, bytes32 indexed purpose, address token, uint256 amount
+        );
+        event VoucherIssued(
+            bytes32 indexed lock, bytes32 indexed donation, address indexed merchant, bytes32 beneficiary, uint256 amount
+        );
+        event DonationReleased(
+            bytes32 indexed lock, bytes32 indexed donation, address indexed merchant, uint256 amount
+        );
+        event VoucherEnded(bytes32 indexed lock, bytes32 indexed donation, uint256 amount);
+        event DonationReturned(bytes32 indexed donation, address indexed donor, uint256 amount);
+
+        function earmark(address token, uint256 amount, bytes32 purpose, uint64 until, bytes32 salt)
+            returns (bytes32 donation);
+        function takeBack(bytes32 donation) returns (uint256 amount);
+        function donationOf(bytes32 donation)
+            returns (
+                address token,
+                address donor,
+                uint64 until,
+                bytes32 purpose,
+                uint256 left,
+                uint256 inVouchers,
+                uint256 spent
+            );
     }
 }
 

@@ -10,6 +10,9 @@ pub enum ChainError {
     /// The node cannot be reached, or its answer not be read: try again.
     #[error("failed to reach the node")]
     Unreachable(#[source] reqwest::Error),
+    /// The node takes too long for whoever waits.
+    #[error("the node does not answer in time")]
+    Late,
     /// The node answered with an error that is not the contract's.
     #[error("the node refused {method}: {message} (code {code})")]
     Node {
@@ -50,6 +53,12 @@ pub enum ChainError {
     /// It was sent and is in no block yet: it may still happen. Try again.
     #[error("transaction {0} is not in a block yet")]
     Pending(B256),
+    /// It has to be announced and to wait for a delay.
+    #[error("it has to be announced first")]
+    ToAnnounce,
+    /// It has been announced, and its delay runs.
+    #[error("it has been announced, and its delay is not over")]
+    Announced,
     /// The key cannot sign.
     #[error("failed to sign")]
     Signing(#[source] alloy_signer::Error),
@@ -59,6 +68,14 @@ impl ChainError {
     /// Whether trying again can help without anybody looking at it.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Pending(_) | Self::Node { .. })
+        matches!(
+            self,
+            Self::Unreachable(_)
+                | Self::Late
+                | Self::Pending(_)
+                | Self::Node { .. }
+                | Self::ToAnnounce
+                | Self::Announced
+        )
     }
 }

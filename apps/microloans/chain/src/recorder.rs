@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718 as _;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, Uint, keccak256};
 use alloy_signer::SignerSync as _;
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::{SolCall as _, SolInterface as _};
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     ChainError,
-    contracts::{JournalAnchor, Loan, LoanBook},
+    contracts::{JournalAnchor, Loan, LoanBook, RoleGate},
     fact::{Fact, LoanId, Sequence},
     rpc::{Node, Outcome},
 };
@@ -96,14 +96,42 @@ impl Recorder {
     /// If something else was told under its number, a number before it is missing, the contract refuses, or the node does not answer in
     /// time ([`ChainError::is_passing`]).
     pub async fn record(&self, loan: LoanId, sequence: Sequence, fact: &Fact) -> Result<Recorded, ChainError> {
+        self.record_call(loan, sequence, &fact.call(loan, sequence)).await
+    }
+
+    /// The same of a fact that was written down as its call ([`Fact::call`]). What waits for a delay on the chain is announced there, and
+    /// told when it has passed.
+    ///
+    /// # Errors
+    /// As [`Self::record`]; [`ChainError::Announced`] while the delay runs.
+    pub async fn record_call(&self, loan: LoanId, sequence: Sequence, call: &Bytes) -> Result<Recorded, ChainError> {
         let _turn = self.sending.lock().await;
-        let call = fact.call(loan, sequence);
-        if self.is_told(loan, sequence, &call).await? {
+        if self.is_told(loan, sequence, call).await? {
             return Ok(Recorded::Before);
         }
-        let explain = |reason: &Bytes| explain_book(loan, reason);
-        let transaction = self.send(self.book, &call, explain).await?;
-        Ok(Recorded::Now { transaction })
+        match self.send(self.book, call, |reason| explain_book(loan, reason)).await {
+            Ok(transaction) => Ok(Recorded::Now { transaction }),
+            Err(ChainError::ToAnnounce) => self.announce(call).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Announces a call that its role makes only after a delay.
+    async fn announce(&self, call: &Bytes) -> Result<Recorded, ChainError> {
+        let gate = self.node.question(self.book, &LoanBook::authorityCall {}).await?;
+        let schedule = RoleGate::scheduleCall { target: self.book, data: call.clone(), when: Uint::ZERO };
+        let refused = |reason: &Bytes| ChainError::Refused(reason.to_string());
+        self.send(gate, &schedule.abi_encode().into(), refused).await?;
+        Err(ChainError::Announced)
+    }
+
+    /// Sends any other call, such as an allowance, and waits until it is in a block.
+    ///
+    /// # Errors
+    /// If the contract refuses, or the node does not answer in time.
+    pub async fn transact(&self, to: Address, call: &Bytes) -> Result<B256, ChainError> {
+        let _turn = self.sending.lock().await;
+        self.send(to, call, |reason| ChainError::Refused(reason.to_string())).await
     }
 
     async fn is_told(&self, loan: LoanId, sequence: Sequence, call: &Bytes) -> Result<bool, ChainError> {
@@ -205,6 +233,8 @@ fn explain_book(loan: LoanId, reason: &Bytes) -> ChainError {
     use LoanBook::LoanBookErrors as Reason;
     match Reason::abi_decode(reason) {
         Ok(Reason::Contradiction(told)) => ChainError::Contradiction { loan, sequence: told.sequence },
+        Ok(Reason::AccessManagerNotScheduled(_) | Reason::AccessManagerExpired(_)) => ChainError::ToAnnounce,
+        Ok(Reason::AccessManagerNotReady(_)) => ChainError::Announced,
         Ok(Reason::SequenceGap(gap)) => ChainError::Gap { loan, last: gap.last, given: gap.given },
         Ok(other) => ChainError::Refused(format!("{other:?}")),
         Err(_) => ChainError::Refused(reason.to_string()),

@@ -176,6 +176,26 @@ impl Node {
     }
 }
 
+/// An entry of a contract's log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Log {
+    /// What it is about.
+    pub topics: Vec<B256>,
+    /// The rest.
+    pub data: Bytes,
+}
+
+impl Node {
+    /// A contract's log entries with these topics, from the first block on; `None` stands for any.
+    ///
+    /// # Errors
+    /// If the node cannot be reached, or refuses so many blocks or entries.
+    pub async fn logs(&self, of: Address, topics: &[Option<B256>]) -> Result<Vec<Log>, ChainError> {
+        let filter = json!({"address": of, "topics": topics, "fromBlock": "earliest", "toBlock": "latest"});
+        self.must("eth_getLogs", json!([filter])).await
+    }
+}
+
 impl Failure {
     fn is_revert(&self) -> bool {
         self.code == REVERTED || self.message.contains("revert")

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::B256;
 use axum::{
     extract::{Path, Query, State},
     response::Response,
@@ -21,7 +22,7 @@ use braid_microloans_ledger::{
     loans::{self, report},
     time,
 };
-use braid_microloans_service::{api::Page, auth::Role};
+use braid_microloans_service::{api::Page, auth::Role, chain::SealOnChain};
 use maud::{Markup, html};
 
 use crate::{
@@ -39,6 +40,8 @@ const AUDITORS: [Role; 2] = [Role::Auditor, Role::Operator];
 const ROWS: i64 = 50;
 /// Days that are listed.
 const DAYS: i64 = 200;
+/// Days of which the chain is asked: the newest ones.
+const ANCHORS: usize = 31;
 
 /// All figures, from the journal and from the books, side by side.
 pub(crate) async fn books(State(faces): State<Arc<Faces>>, visitor: Visitor) -> Result<Response, Fault> {
@@ -197,14 +200,20 @@ pub(crate) async fn days(State(faces): State<Arc<Faces>>, visitor: Visitor) -> R
     let view = View::new(&faces, &visitor);
     let t = view.t;
     let seals = report::seals(&mut faces.app.read().await?, DAYS).await?;
+    let mut verdicts = anchors(&view, &seals).await.into_iter();
     let row = |seal: &seal::Seal| {
-        vec![
+        let mut cells = vec![
             html! { (view.day(&seal.day)) },
             html! { a href={ "/audit/journal?from=" (seal.first_seq) } { (seal.first_seq) " – " (seal.last_seq) } },
             html! { code.hash { (seal.root) } },
-        ]
+        ];
+        cells.extend(faces.app.chain.is_some().then(|| verdicts.next().unwrap_or_default()));
+        cells
     };
-    let heads = [(t.day.as_str(), Column::Words), (&t.entries, Column::Words), (&t.day_root, Column::Words)];
+    let mut heads = vec![(t.day.as_str(), Column::Words), (&t.entries, Column::Words), (&t.day_root, Column::Words)];
+    if faces.app.chain.is_some() {
+        heads.push((&t.anchored, Column::Words));
+    }
     Ok(view.page(
         &t.days,
         &html! {
@@ -212,6 +221,49 @@ pub(crate) async fn days(State(faces): State<Arc<Faces>>, visitor: Visitor) -> R
             @if seals.is_empty() { p.lead { (t.days_none) } } @else { (table(&t.days, &heads, &seals.iter().map(row).collect::<Vec<_>>())) }
         },
     ))
+}
+
+/// What the chain says of days, as long as it answers.
+async fn anchors(view: &View<'_>, seals: &[seal::Seal]) -> Vec<Markup> {
+    let t = view.t;
+    let Some(link) = &view.faces.app.chain else { return Vec::new() };
+    let mut verdicts = Vec::new();
+    for seal in seals.iter().take(ANCHORS) {
+        let Ok(day) = seal.day.parse() else { continue };
+        let Ok(found) = link.seal_of(day).await else {
+            verdicts.push(html! { (t.chain_silent) });
+            break;
+        };
+        let is_same = |found: SealOnChain| {
+            let entries = (i64::try_from(found.first_entry), i64::try_from(found.last_entry));
+            const_hex::encode(found.root) == seal.root && entries == (Ok(seal.first_seq), Ok(seal.last_seq))
+        };
+        verdicts.push(match found {
+            None => html! { (t.anchor_waits) },
+            Some(found) if is_same(found) => {
+                let at = i64::try_from(found.anchored_at).unwrap_or(0).saturating_mul(1_000);
+                html! { span.good { (t.anchor_same) } " " (view.moment(at)) }
+            }
+            Some(found) => html! { strong.bad { (t.anchor_differs) } " " code.hash { (found.root) } },
+        });
+    }
+    verdicts
+}
+
+/// What the chain says of an entry, by its proof.
+async fn entry_on_chain(view: &View<'_>, seq: i64, proof: &seal::EntryProof) -> Markup {
+    let t = view.t;
+    let Some(link) = &view.faces.app.chain else { return html! {} };
+    let parsed = || {
+        let path = proof.proof.path.iter().map(|hash| hash.parse()).collect::<Result<Vec<B256>, _>>().ok()?;
+        Some((proof.day.parse().ok()?, u64::try_from(seq).ok()?, proof.leaf.parse().ok()?, path))
+    };
+    let Some((day, entry, leaf, path)) = parsed() else { return html! {} };
+    match link.is_anchored(day, entry, leaf, path).await {
+        Ok(true) => notice("good", &t.entry_anchored),
+        Ok(false) => notice("calm", &t.entry_not_anchored),
+        Err(_) => notice("calm", &t.chain_silent),
+    }
 }
 
 /// Links to the rows before and after.
@@ -280,6 +332,10 @@ pub(crate) async fn entry(
         Err(error) => return Err(error.into()),
     };
     drop(read);
+    let anchored = match &proof {
+        Some(proof) => entry_on_chain(&view, seq, proof).await,
+        None => html! {},
+    };
     let row = |transfer: &journal::TransferView| {
         let currency = transfer.currency.parse::<Currency>();
         let amount = currency
@@ -299,7 +355,10 @@ pub(crate) async fn entry(
             ]))
             (table(&t.transfers, &heads, &entry.transfers.iter().map(row).collect::<Vec<_>>()))
             h2 { (t.proof) }
-            @match proof { Some(proof) => (proof_of(&view, &proof)?), None => p { (t.proof_later) } }
+            @match proof {
+                Some(proof) => { (proof_of(&view, &proof)?) (anchored) }
+                None => p { (t.proof_later) }
+            }
         },
     ))
 }

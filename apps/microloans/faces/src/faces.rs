@@ -15,9 +15,9 @@ use tokio::sync::Mutex;
 
 use crate::{
     accounts::{AccountConfig, Accounts},
-    auditor, borrower, guard,
+    auditor, borrower, donor, guard,
     language::{Catalogue, LocaleError},
-    officer,
+    lender, officer,
     open::{self, Figures},
     pins::Pins,
 };
@@ -106,7 +106,10 @@ pub fn router(faces: Arc<Faces>) -> Router {
         .route("/learn", get(open::learn))
         .route("/learn/{lesson}", get(open::lesson))
         .route("/figures", get(open::figures))
-        .route("/lend", get(open::lend));
+        .route("/lend", get(open::lend))
+        .route("/lend/{currency}", get(lender::show))
+        .route("/donate", get(donor::list))
+        .route("/donate/{donation}", get(donor::one));
     let borrower = Router::new()
         .route("/sign-in", get(borrower::sign_in::form).post(borrower::sign_in::sign_in))
         .route("/sign-out", post(borrower::sign_in::sign_out))

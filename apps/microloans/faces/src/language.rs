@@ -105,6 +105,14 @@ texts! {
     books holds holds_not entries days_sealed loans_replayed head rebuilt rebuilt_lead same differs balanced
     account_head accounts currency debits credits books_say by_journal by_loans journal days days_lead days_none
     subject entry_before transfers log detail
+    chain_pools chain_pools_lead chain_pool chain_pool_lead chain_silent chain_promised chain_round chain_round_until
+    tranches tranche tranche_worth tranche_share tranche_room tranche_leaving tranche_ready senior junior first_loss
+    chain_waterfall chain_waterfall_text your_account account_has account_hint account_wrong amount_most lend_do
+    lend_do_text do_look do_deposit do_leave do_fetch do_close prepare sign_title sign_text sign_open sign_to
+    sign_data sign_allow donate home_donate_text donate_lead donations donations_none donation donation_given
+    donation_vouchers donation_spent donation_left donation_until donation_text donation_back donate_do donate_days
+    donate_days_hint donate_wrong donate_sign voucher vouchers vouchers_none voucher_paid voucher_over voucher_stands
+    merchant anchored anchor_waits anchor_same anchor_differs entry_anchored entry_not_anchored
 }
 
 /// A locale file that cannot be read, or lacks texts; the files are part of the program, and a test reads them.

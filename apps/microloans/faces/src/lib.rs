@@ -8,7 +8,7 @@
 //! - Nothing is loaded from elsewhere, and no script is allowed at all ([`guard`]).
 //!
 //! Reading order: [`faces`] (what is where), [`language`], [`format`], [`page`], [`guard`], [`session`], [`posted`], [`fault`]; [`pins`], [`accounts`]; then the pages:
-//! [`open`], [`borrower`], [`officer`], [`auditor`].
+//! [`open`], [`borrower`], [`officer`], [`auditor`]; [`wallet`], [`lender`], [`donor`] (what is on a chain).
 
 #![forbid(unsafe_code)]
 
@@ -17,17 +17,20 @@ mod auditor;
 mod borrower;
 mod chart;
 mod cohorts;
+mod donor;
 mod faces;
 mod fault;
 mod format;
 mod guard;
 mod language;
+mod lender;
 mod officer;
 mod open;
 mod page;
 mod pins;
 mod posted;
 mod session;
+mod wallet;
 
 pub use accounts::{AccountConfig, hash_password};
 pub use faces::{Faces, FacesConfig, FacesError, router};

@@ -26,6 +26,7 @@ use crate::{
     format,
     guard::Visitor,
     language::{Texts, fill},
+    lender,
     page::{Column, View, facts, prose, table},
 };
 
@@ -56,6 +57,9 @@ pub(crate) async fn home(State(faces): State<Arc<Faces>>, visitor: Visitor) -> R
                 (card("/sign-in", &t.home_borrow, &fill(&t.home_borrow_text, &[("dial", &faces.dial)])))
                 (card("/learn", &t.learn, &t.home_learn_text))
                 (card("/lend", &t.lend, &t.home_lend_text))
+                @if faces.app.chain.as_ref().is_some_and(|chain| chain.donations().is_some()) {
+                    (card("/donate", &t.donate, &t.home_donate_text))
+                }
                 (card("/figures", &t.figures, &t.home_figures_text))
                 (card("/staff", &t.staff, &t.home_staff_text))
             }
@@ -270,6 +274,7 @@ pub(crate) async fn lend(State(faces): State<Arc<Faces>>, visitor: Visitor) -> R
         &html! {
             p.lead { (t.lend_lead) }
             @for currency in figures.currencies() { @if figures.persons(currency) >= K { (lent_pool(&view, &figures, currency)) } }
+            (lender::pools(&view))
             h2 { (t.lend_risk) }
             (prose(&t.lend_risk_text))
         },

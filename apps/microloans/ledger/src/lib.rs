@@ -13,12 +13,13 @@
 //! - What one person proposes, another one approves.
 //! - A person's data is sealed with a key of its own, which can be destroyed.
 //!
-//! Reading order: [`states`], [`store`], [`journal`], [`loans`], [`payments`]; [`vault`], [`pii`], [`pin`]; [`complaints`]; [`rules`], [`product`]; [`approvals`], [`idempotency`], [`audit`], [`inspect`].
+//! Reading order: [`states`], [`store`], [`journal`], [`loans`], [`payments`]; [`vault`], [`pii`], [`pin`]; [`complaints`]; [`chain`]; [`rules`], [`product`]; [`approvals`], [`idempotency`], [`audit`], [`inspect`].
 
 #![forbid(unsafe_code)]
 
 pub mod approvals;
 pub mod audit;
+pub mod chain;
 pub mod code;
 pub mod complaints;
 mod error;

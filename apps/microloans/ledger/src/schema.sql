@@ -256,6 +256,38 @@ CREATE TABLE seal (
     at BIGINT NOT NULL
 );
 
+-- What a public chain calls a loan and its borrower: random words. Up to which event it has been written down as facts, and what those say was
+-- paid.
+CREATE TABLE chain_loan (
+    loan TEXT PRIMARY KEY REFERENCES loan (id),
+    word TEXT NOT NULL UNIQUE,
+    borrower TEXT NOT NULL UNIQUE,
+    event BIGINT NOT NULL,
+    principal BIGINT NOT NULL,
+    interest BIGINT NOT NULL,
+    fees BIGINT NOT NULL,
+    penalties BIGINT NOT NULL
+);
+
+-- A fact for the chain, as the call by which it is told, word for word as often as it takes.
+CREATE TABLE chain_fact (
+    loan TEXT NOT NULL REFERENCES chain_loan (loan),
+    seq BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    call TEXT NOT NULL,
+    told_at BIGINT,
+    reference TEXT,
+    refused TEXT,
+    PRIMARY KEY (loan, seq)
+);
+
+-- Days whose seals a chain has.
+CREATE TABLE chain_anchor (
+    day TEXT PRIMARY KEY REFERENCES seal (day),
+    told_at BIGINT NOT NULL,
+    reference TEXT
+);
+
 CREATE TABLE idempotency (
     caller TEXT NOT NULL,
     key TEXT NOT NULL,

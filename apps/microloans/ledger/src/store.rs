@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The version of the tables that this program writes.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// The advisory lock of a writer in PostgreSQL: an arbitrary number that only this program uses.
 const WRITER_LOCK: i64 = 0x6272_6169_646c_6e73;
@@ -61,6 +61,7 @@ pub struct Ledger {
     pool: AnyPool,
     kind: Kind,
     vault: Vault,
+    tells_chain: bool,
 }
 
 impl Ledger {
@@ -84,9 +85,16 @@ impl Ledger {
             })
             .connect(url)
             .await?;
-        let ledger = Self { pool, kind, vault };
+        let ledger = Self { pool, kind, vault, tells_chain: false };
         ledger.prepare().await?;
         Ok(ledger)
+    }
+
+    /// The same books, of which a chain is told: what happens from now on is put into the outbox for it, and money leaves only when it knows
+    /// that the borrower has agreed ([`crate::chain`]).
+    #[must_use]
+    pub fn telling_a_chain(self) -> Self {
+        Self { tells_chain: true, ..self }
     }
 
     /// Makes the tables, once.
@@ -135,7 +143,7 @@ impl Ledger {
     /// # Errors
     /// If the database fails, or the writer before takes too long.
     pub async fn write(&self, at: Timestamp, by: Actor) -> Result<Write, LedgerError> {
-        Ok(Write { tx: self.lock().await?, at, by, vault: self.vault.clone() })
+        Ok(Write { tx: self.lock().await?, at, by, vault: self.vault.clone(), tells_chain: self.tells_chain })
     }
 
     /// Begins to read: everything read through it is of one moment.
@@ -179,6 +187,7 @@ pub struct Write {
     /// By whom.
     pub by: Actor,
     pub(crate) vault: Vault,
+    pub(crate) tells_chain: bool,
 }
 
 impl Write {

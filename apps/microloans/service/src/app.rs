@@ -11,6 +11,7 @@ use braid_microloans_rails::MobileMoney;
 use crate::{
     Clock,
     auth::Callers,
+    chain::ChainLink,
     config::{UssdConfig, WorkerConfig},
     hashing::Hashing,
     worker::Watch,
@@ -46,6 +47,8 @@ pub struct App {
     pub watch: Watch,
     /// What happened since the start, for the metrics.
     pub counts: Arc<Counts>,
+    /// The chain that is told what happens to loans, if one is.
+    pub chain: Option<Arc<ChainLink>>,
 }
 
 /// What happened since the start.

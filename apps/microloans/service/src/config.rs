@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use alloy_primitives::Address;
 use braid_microloans_arithmetic::Date;
 use braid_microloans_ledger::product::{Catalogue, Product};
 use secrecy::SecretString;
@@ -47,6 +48,8 @@ pub struct Config {
     /// How the worker works.
     #[serde(default)]
     pub worker: WorkerConfig,
+    /// The chain that is told what happens to loans, if one is.
+    pub chain: Option<ChainConfig>,
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
@@ -69,6 +72,27 @@ pub struct UssdConfig {
     /// Whether there is a simulated handset, `/handset`, by which everybody can be every number.
     #[serde(default)]
     pub handset: bool,
+}
+
+/// A chain with the contracts of micro-loans. Its account has their roles, is an agent of their escrow, and holds what borrowers pay back.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainConfig {
+    /// A node (http or https).
+    pub rpc: String,
+    /// The file with the account's key: 64 hexadecimal digits.
+    pub key_file: PathBuf,
+    /// The contract `LoanBook`.
+    pub book: Address,
+    /// The contract `JournalAnchor`.
+    pub journal: Address,
+    /// The contract `DonationFund`, if there is a page for donors.
+    pub donations: Option<Address>,
+    /// What can be donated for, as its public description.
+    #[serde(default)]
+    pub purposes: Vec<String>,
+    /// The contracts `LenderPool`, by currency.
+    pub pools: BTreeMap<String, Address>,
 }
 
 /// A caller.

@@ -4,7 +4,7 @@
 //! row in the audit log are written together. Nothing waits for a provider; what is to be sent is a row of the outbox, and the [`worker`] sends it,
 //! asks what became of it, and can be killed anywhere.
 //!
-//! Reading order: [`config`], [`rails`], [`app`], [`auth`], [`posted`], [`api`], [`callbacks`], [`worker`], [`housekeeping`], [`reconcile`], [`desk`], [`serve`]; [`openapi`], [`metrics`], [`problem`].
+//! Reading order: [`config`], [`rails`], [`app`], [`auth`], [`posted`], [`api`], [`callbacks`], [`worker`], [`chain`], [`housekeeping`], [`reconcile`], [`desk`], [`serve`]; [`openapi`], [`metrics`], [`problem`].
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ pub mod api;
 pub mod app;
 pub mod auth;
 pub mod callbacks;
+pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod desk;

@@ -5,6 +5,16 @@ use std::time::Duration;
 /// Bytes of a request: an application has a few hundred.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
+/// Before a chain that does not answer is asked again.
+pub const CHAIN_PAUSE: Duration = Duration::from_secs(2);
+
+/// Seconds before a chain is told again what it has refused, or what waits for a delay there: somebody has to do something first.
+pub const CHAIN_REFUSED_SECONDS: i64 = 30;
+
+/// Seconds for which an offer stands on the chain beyond its end in the books, so that an acceptance in the last minute can be told there even if the chain
+/// could not be reached for days.
+pub const CHAIN_OFFER_SECONDS: i64 = 7 * 24 * 3_600;
+
 /// Rows of the outbox that the worker takes up in one round.
 pub const BATCH: i64 = 50;
 

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use braid_microloans_ledger::{
-    LedgerError, loans,
+    LedgerError, chain, loans,
     payments::{self, outbox},
 };
 
@@ -46,6 +46,20 @@ async fn text(app: &App) -> Result<String, LedgerError> {
     for (name, what, value) in gauges {
         heading(&mut text, name, "gauge", what);
         let _ = writeln!(text, "{name} {value}");
+    }
+    if app.chain.is_some() {
+        let [told, untold, refused] = chain::counts(&mut read).await?;
+        let (waiting, _) = outbox::backlog_at(&mut read, outbox::Desk::Chain, app.clock.now()).await?;
+        let gauges = [
+            ("braid_loans_chain_told", "Facts of loans that the chain has.", told),
+            ("braid_loans_chain_untold", "Facts of loans that it has not.", untold),
+            ("braid_loans_chain_refused", "Those of them that it has refused.", refused),
+            ("braid_loans_chain_outbox", "Loans and days that it is to be told of.", waiting),
+        ];
+        for (name, what, value) in gauges {
+            heading(&mut text, name, "gauge", what);
+            let _ = writeln!(text, "{name} {value}");
+        }
     }
     let counters = [
         ("braid_loans_requests_total", "Requests that were answered.", &app.counts.requests),

@@ -199,7 +199,7 @@ fn source(config: &StatementConfig) -> Result<StatementSource, ConfigError> {
 }
 
 /// A secret from a file, without the line's end.
-fn secret(path: &Path) -> Result<SecretString, ConfigError> {
+pub(crate) fn secret(path: &Path) -> Result<SecretString, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File(path.to_owned(), error))?;
     let secret = text.trim_end();
     if secret.is_empty() || secret.len() > MAX_SECRET_BYTES {

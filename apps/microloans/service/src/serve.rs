@@ -28,6 +28,7 @@ use crate::{
     api::{approvals, books, loans, people},
     app::{App, Rails},
     callbacks,
+    chain::{self, ChainLink},
     config::ConfigError,
     desk::Desk,
     hashing::Hashing,
@@ -62,7 +63,14 @@ pub async fn open(config: &Config, rails: Rails, clock: Clock) -> Result<App, Se
             return Err(ConfigError::Value(text).into());
         }
     }
-    let ledger = Ledger::open(config.database.expose_secret(), config.vault()?).await?;
+    let chain = config.chain.as_ref().map(|chain| ChainLink::new(chain, &catalogue)).transpose()?.map(Arc::new);
+    let mut ledger = Ledger::open(config.database.expose_secret(), config.vault()?).await?;
+    if chain.is_some() {
+        ledger = ledger.telling_a_chain();
+        let mut write = ledger.write(clock.now(), chain::actor()).await?;
+        braid_microloans_ledger::chain::put_all(&mut write).await?;
+        write.commit().await?;
+    }
     Ok(App {
         ledger,
         catalogue: Arc::new(catalogue),
@@ -76,6 +84,7 @@ pub async fn open(config: &Config, rails: Rails, clock: Clock) -> Result<App, Se
         hashing: Hashing::default(),
         watch: Watch::default(),
         counts: Arc::default(),
+        chain,
     })
 }
 
@@ -219,6 +228,7 @@ pub async fn serve_with(
 ) -> Result<(), ServeError> {
     let tasks = [
         tokio::spawn(worker::run(app.clone())),
+        tokio::spawn(chain::run(app.clone())),
         tokio::spawn(housekeeping::run(app.clone())),
         tokio::spawn(register_deposits(app.clone())),
     ];

@@ -105,6 +105,8 @@ pub async fn round(app: &App) -> Result<usize, LedgerError> {
             Task::Send | Task::Resend => send(app, message).await?,
             Task::Inquire => inquire(app, message).await?,
             Task::Confirm => confirm(app, message).await?,
+            // These are not this worker's.
+            Task::Tell | Task::Anchor => {}
         }
     }
     Ok(due.len())

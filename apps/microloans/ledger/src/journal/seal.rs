@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::merkle::{self, Hash, Proof};
 use crate::{
     LedgerError,
+    payments::outbox::{self, Task},
     store::{Columns as _, Source, Write},
     time,
 };
@@ -62,6 +63,9 @@ pub async fn seal_ended_days(write: &mut Write) -> Result<Vec<Seal>, LedgerError
             .bind(write.millis())
             .execute(&mut *write.tx)
             .await?;
+        if write.tells_chain {
+            outbox::put(write, Task::Anchor, &day, write.millis()).await?;
+        }
         seals.push(Seal { day, root, first_seq, last_seq });
     }
     Ok(seals)

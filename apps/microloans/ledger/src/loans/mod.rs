@@ -221,7 +221,7 @@ async fn tell(
     .bind(data.to_string())
     .execute(&mut *write.tx)
     .await?;
-    Ok(())
+    if write.tells_chain { crate::chain::put(write, loan).await } else { Ok(()) }
 }
 
 /// What happened to a loan.

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 
 use super::{LoanRecord, book, event, loan, step};
 use crate::{
-    LedgerError, LegId, LoanId, LoanState,
+    LedgerError, LegId, LoanId, LoanState, chain,
     journal::{self, Account, Entry, Kind, account},
     payments::{LegKind, create_leg},
     states::Machine as _,
@@ -38,11 +38,14 @@ pub async fn fund(write: &mut Write, id: &LoanId) -> Result<LoanRecord, LedgerEr
 /// Orders the payout of a loan: the leg, what is to be sent and the entry are written together.
 ///
 /// # Errors
-/// If the loan is not funded or is held, the rail has not enough money, or the database fails.
+/// If the loan is not funded or is held, the chain that is told of it has not heard so, the rail has not enough money, or the database fails.
 pub async fn disburse(write: &mut Write, id: &LoanId, rail: &str) -> Result<LegId, LedgerError> {
     let mut loan = loan(write, id).await?;
     loan.state.to(LoanState::Disbursing)?;
     refuse_if_held(write, id).await?;
+    if write.tells_chain && !chain::is_told(write, id, "funded").await? {
+        return Err(LedgerError::conflict("the chain does not know yet that the key facts were accepted"));
+    }
     let terms = loan.offered_terms()?;
     let offered_on = loan.offered_on.ok_or_else(|| LedgerError::conflict("nothing has been offered yet"))?;
     let received = loan.principal - terms.terms(offered_on)?.fees_on_disbursement();

@@ -22,10 +22,32 @@ pub enum Task {
     Inquire,
     /// Look a payment up that a callback told of.
     Confirm,
+    /// Tell a chain what has happened to a loan.
+    Tell,
+    /// Anchor a day of the journal on a chain.
+    Anchor,
+}
+
+/// Whose work it is. Chains and providers do not wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Desk {
+    /// What goes to providers of mobile money.
+    Providers,
+    /// What goes to a chain.
+    Chain,
+}
+
+impl Desk {
+    const fn kinds(self) -> &'static str {
+        match self {
+            Self::Providers => "kind NOT IN ('tell', 'anchor')",
+            Self::Chain => "kind IN ('tell', 'anchor')",
+        }
+    }
 }
 
 impl Task {
-    const ALL: [Self; 4] = [Self::Send, Self::Resend, Self::Inquire, Self::Confirm];
+    const ALL: [Self; 6] = [Self::Send, Self::Resend, Self::Inquire, Self::Confirm, Self::Tell, Self::Anchor];
 
     /// Its name in the database.
     #[must_use]
@@ -35,6 +57,8 @@ impl Task {
             Self::Resend => "resend",
             Self::Inquire => "inquire",
             Self::Confirm => "confirm",
+            Self::Tell => "tell",
+            Self::Anchor => "anchor",
         }
     }
 }
@@ -84,15 +108,30 @@ pub async fn send_again(write: &mut Write, leg: &str, after: SignedDuration) -> 
     put(write, Task::Resend, leg, due_at).await
 }
 
-/// What is due, the longest first.
+/// What is due for providers, the longest first.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn due(source: &mut impl Source, at: Timestamp, limit: i64) -> Result<Vec<Message>, LedgerError> {
-    let rows = sqlx::query(
-        "SELECT kind, subject, attempts, due_at FROM outbox WHERE done_at IS NULL AND due_at <= $1
+    due_at(source, Desk::Providers, at, limit).await
+}
+
+/// What is due at a desk, the longest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn due_at(
+    source: &mut impl Source,
+    desk: Desk,
+    at: Timestamp,
+    limit: i64,
+) -> Result<Vec<Message>, LedgerError> {
+    let sql = format!(
+        "SELECT kind, subject, attempts, due_at FROM outbox WHERE {} AND done_at IS NULL AND due_at <= $1
          ORDER BY due_at, subject LIMIT $2",
+        desk.kinds()
     );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql));
     let rows = rows.bind(at.as_millisecond()).bind(limit).fetch_all(source.rows()).await?;
     let message = |row: &sqlx::any::AnyRow| {
         let kind = row.text("kind")?;
@@ -126,6 +165,17 @@ pub async fn claim(write: &mut Write, message: &Message, lease: SignedDuration) 
     Ok(claimed.rows_affected() == 1)
 }
 
+/// Writes that a claimed row is to be taken up again after a while.
+///
+/// # Errors
+/// If the database fails.
+pub async fn later(write: &mut Write, task: Task, subject: &str, after: SignedDuration) -> Result<(), LedgerError> {
+    let due_at = write.millis().saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+    let query = sqlx::query("UPDATE outbox SET due_at = $3 WHERE kind = $1 AND subject = $2 AND done_at IS NULL");
+    query.bind(task.name()).bind(subject).bind(due_at).execute(&mut *write.tx).await?;
+    Ok(())
+}
+
 /// Writes that something has been done.
 ///
 /// # Errors
@@ -136,12 +186,22 @@ pub async fn done(write: &mut Write, task: Task, subject: &str) -> Result<(), Le
     Ok(())
 }
 
-/// How many rows are waiting, and how old the oldest is that is due, in milliseconds.
+/// How many rows are waiting for providers, and how old the oldest is that is due, in milliseconds.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn backlog(source: &mut impl Source, at: Timestamp) -> Result<(i64, i64), LedgerError> {
-    let query = sqlx::query("SELECT COUNT(*), COALESCE(MIN(due_at), $1) FROM outbox WHERE done_at IS NULL");
+    backlog_at(source, Desk::Providers, at).await
+}
+
+/// The same at a desk.
+///
+/// # Errors
+/// If the database fails.
+pub async fn backlog_at(source: &mut impl Source, desk: Desk, at: Timestamp) -> Result<(i64, i64), LedgerError> {
+    let sql =
+        format!("SELECT COUNT(*), COALESCE(MIN(due_at), $1) FROM outbox WHERE {} AND done_at IS NULL", desk.kinds());
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql));
     let row = query.bind(at.as_millisecond()).fetch_one(source.rows()).await?;
     Ok((row.try_get(0)?, (at.as_millisecond() - row.try_get::<i64, _>(1)?).max(0)))
 }

@@ -81,17 +81,23 @@ fn config() -> FacesConfig {
 impl Stage {
     /// A service without loans, on a Monday morning.
     pub async fn empty() -> Self {
+        Self::with("", Clock::manual(service::monday())).await
+    }
+
+    /// A service without loans, with more in its configuration.
+    pub async fn with(more: &str, clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite://{}?mode=rwc", folder.path().join("books.sqlite").display());
         let path = service::write_config(folder.path(), &database);
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + more).unwrap();
         let till = Till::new(folder.path());
-        let clock = Clock::manual(service::monday());
         let app = service::open(&path, &till, clock.clone(), Watch::default()).await;
         let faces = Faces::new(app.clone(), &config(), Arc::new(CountedPins::default())).unwrap();
         let routes = serve::router(app.clone()).merge(router(faces));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(worker::run(app.clone()));
+        tokio::spawn(braid_microloans_service::chain::run(app.clone()));
         tokio::spawn(housekeeping::run(app.clone()));
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { folder, client: Client::new(base), clock, app }

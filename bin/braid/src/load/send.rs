@@ -360,7 +360,8 @@ mod tests {
         let answers = answers(answer, 3);
         let repeating = sending();
         assert_eq!(repeating.mark_answered(&answers, Duration::ZERO, Repetition::WhenBusy), [1, 2]);
-        assert_eq!((repeating.sent.lock().repeated, repeating.sent.lock().rejected), (2, 0));
+        let sent = repeating.sent.into_inner();
+        assert_eq!((sent.repeated, sent.rejected), (2, 0));
         let counting = sending();
         assert_eq!(counting.mark_answered(&answers, Duration::ZERO, Repetition::Never), [0_usize; 0]);
         assert_eq!(counting.sent.lock().rejected, 2);

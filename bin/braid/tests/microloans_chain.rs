@@ -146,12 +146,14 @@ async fn paid(stage: &Stage, id: &str) -> [u128; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the chain that is killed and started again does not always answer here; the cause is not found yet"]
+#[ignore = "not seen to pass yet"]
 async fn the_chain_is_told_of_loans_whenever_it_is_there() {
     let (suite, data, port) = (Suite::new(OWNER).unwrap(), tempfile::tempdir().unwrap(), free_port());
     let (node, book) = (node(port), at(&suite, "Loan-Book"));
+    // A chain does not begin in a folder with something else in it.
+    let keys = tempfile::tempdir().unwrap();
     // The service begins without a chain: an offer is made and accepted, and no money leaves.
-    let stage = stage(&config(&suite, port, data.path())).await;
+    let stage = stage(&config(&suite, port, keys.path())).await;
     stage.client.deposit("50000", "bank-1").await;
     let loan = stage.client.accepted("+254700000001").await;
     let id = loan["id"].as_str().unwrap();

@@ -124,9 +124,9 @@ async fn until_state(stage: &Stage, node: &Node, book: Address, id: &str, state:
 }
 
 /// Waits until the chain has everything that the books have.
-async fn until_told(stage: &Stage) {
+async fn until_told(client: &Client) {
     until("the chain knows everything", async || {
-        let metrics = stage.client.get("auditor", "/metrics").await;
+        let metrics = client.get("auditor", "/metrics").await;
         let metrics = metrics.as_str().unwrap();
         ["braid_loans_chain_outbox 0\n", "braid_loans_chain_untold 0\n"]
             .iter()
@@ -165,7 +165,7 @@ async fn the_chain_is_told_of_loans_whenever_it_is_there() {
     let running = Chain::start(port, data.path()).await;
     stage.client.until(id, "active").await;
     let told = until_state(&stage, &node, book, id, "active").await;
-    until_told(&stage).await;
+    until_told(&stage.client).await;
     let facts = stage.client.get("gateway", &format!("/v1/loans/{id}/key-facts")).await;
     let key_facts: B256 = facts["key_facts_hash"].as_str().unwrap().parse().unwrap();
     assert_eq!((told.terms.keyFacts, told.terms.principal), (key_facts, 1_000_000 * CENT));
@@ -178,14 +178,14 @@ async fn the_chain_is_told_of_loans_whenever_it_is_there() {
     assert!(principal + interest > 0, "it was booked without the chain");
 
     let running = Chain::start(port, data.path()).await;
-    until_told(&stage).await;
+    until_told(&stage.client).await;
     let told = on_chain(&stage, &node, book, id).await.unwrap();
     assert_eq!((told.paid.principal, told.paid.interest), (principal * CENT, interest * CENT));
     assert_eq!(told.paid.fees, 20_000 * CENT, "what was kept back from the payout");
 
     // All the rest, and more: the loan is closed on the chain as in the books.
     stage.repay(id, "12000").await;
-    until_told(&stage).await;
+    until_told(&stage.client).await;
     let [principal, interest] = paid(&stage, id).await;
     let told = on_chain(&stage, &node, book, id).await.unwrap();
     assert_eq!((told.outstanding, told.paid.principal), (0, principal * CENT));
@@ -373,17 +373,6 @@ impl Service {
         let base = lines.filter_map(|line| Some(format!("http://{}", line.split_once("http://")?.1))).next().unwrap();
         Self { child, client: Client::new(base) }
     }
-
-    async fn until_told(&self) {
-        until("the chain knows everything", async || {
-            let metrics = self.client.get("auditor", "/metrics").await;
-            let metrics = metrics.as_str().unwrap();
-            let is_told =
-                metrics.contains("braid_loans_chain_outbox 0\n") && metrics.contains("braid_loans_chain_untold 0\n");
-            is_told.then_some(())
-        })
-        .await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -410,7 +399,7 @@ async fn killed_between_sending_and_noting_the_service_tells_nothing_twice() {
     let loan = running.client.accepted("+254700000001").await;
     let id = loan["id"].as_str().unwrap();
     running.client.until(id, "active").await;
-    running.until_told().await;
+    until_told(&running.client).await;
 
     let token = node.question(at(&suite, "Loans-KES"), &LenderPool::tokenCall {}).await.unwrap();
     let balance = async || node.question(token, &Token::balanceOfCall { account: OWNER }).await.unwrap();
@@ -426,7 +415,7 @@ async fn killed_between_sending_and_noting_the_service_tells_nothing_twice() {
     let _: Option<Value> = node.call("evm_setAutomine", json!([true])).await.unwrap();
 
     let again = Service::start(folder.path());
-    again.until_told().await;
+    until_told(&again.client).await;
     let events = again.client.get("auditor", &format!("/v1/loans/{id}/events")).await;
     let allocated = events.as_array().unwrap().iter().filter(|event| event["kind"] == "PaymentAllocated");
     let paid: u128 = allocated

@@ -146,7 +146,6 @@ async fn paid(stage: &Stage, id: &str) -> [u128; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass yet"]
 async fn the_chain_is_told_of_loans_whenever_it_is_there() {
     let (suite, data, port) = (Suite::new(OWNER).unwrap(), tempfile::tempdir().unwrap(), free_port());
     let (node, book) = (node(port), at(&suite, "Loan-Book"));

@@ -11,7 +11,8 @@
  *   T truncate to the offset                       S sync      of a file, or of a folder, whose path is the first text
  *   R rename   from, to                            U unlink    path
  *   M mkdir    path                                X rmdir     path
- * What is done through system calls without the C library is not seen: of what the store does that is preallocation, which adds zeros.
+ * What is done through system calls without the C library is not seen. Of what the store does that is preallocation, which adds zeros, and a
+ * rename, which the sync that follows gives away (image.rs).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -7,7 +7,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createPublicClient, erc20Abi, getAddress, http, maxUint256, parseAbi, parseEther, parseSignature } from 'viem';
+import {
+  createPublicClient, encodeAbiParameters, erc20Abi, getAddress, http, keccak256, maxUint256, parseAbi, parseAbiParameters, parseEther, parseSignature,
+} from 'viem';
 import { foundry } from 'viem/chains';
 
 import { UNISWAP_ROUTER, WETH9 } from './artefacts.mjs';
@@ -176,6 +178,32 @@ describe('on a development chain', options, () => {
     await send(alice, 'IdentityRegistry', 'registerIdentity', stranger, stranger, 404);
     await write(bob, at('bSHARE'), erc20Abi, 'transfer', [stranger, 1n]);
     await refused(alice, at('bSHARE'), all.get('bSHARE').abi, 'forcedTransfer', [BOB, ALICE, 1n], /AccessControlUnauthorizedAccount/);
+  });
+
+  test('a bond goes to whom a trusted issuer vouches for, until the issuer takes that back', async () => {
+    const [stranger, registry, issuer] = [getAddress(`0x${'6'.repeat(40)}`), at('ClaimedIdentityRegistry'), at('ClaimIssuer')];
+    await write(alice, at('bBOND'), erc20Abi, 'transfer', [BOB, parseEther('3')]);
+    await send(alice, 'ClaimedIdentityRegistry', 'registerIdentity', stranger, stranger, 404);
+    // Registered, but nobody claims anything of it.
+    assert.deepEqual(await own('bBOND', 'checkTransfer', BOB, stranger, 1n), [9, registry]);
+    await refused(bob, at('bBOND'), all.get('bBOND').abi, 'transfer', [stranger, 1n], /TransferDenied/);
+    const id = keccak256(encodeAbiParameters(parseAbiParameters('address, uint256'), [issuer, 1n]));
+    const [topic, , by, signature, data] = await own('Identity', 'getClaim', id);
+    assert.deepEqual([topic, by], [1n, issuer]);
+    assert.equal(await own('ClaimIssuer', 'isClaimValid', at('Identity'), topic, signature, data), true);
+    assert.deepEqual((await own('bBOND', 'checkTransfer', BOB, ALICE, 1n))[0], 0);
+    await send(alice, 'ClaimIssuer', 'revokeClaimBySignature', signature);
+    assert.deepEqual(await own('bBOND', 'checkTransfer', BOB, ALICE, 1n), [9, registry]);
+    await refused(bob, at('bBOND'), all.get('bBOND').abi, 'transfer', [ALICE, 1n], /TransferDenied/);
+  });
+
+  test('a dollar borrows more of a dollar than an ether does', async () => {
+    const market = all.get('Lend-bUSD-xUSD');
+    await write(alice, at('xUSD'), all.get('xUSD').abi, 'mint', [CAROL, units(1_000)]);
+    await approve(carol, 'xUSD', market.address, maxUint256);
+    await write(carol, market.address, market.abi, 'supplyCollateral', [units(1_000), CAROL]);
+    await refused(carol, market.address, market.abi, 'borrow', [units(951), CAROL, CAROL], /Unhealthy/);
+    await write(carol, market.address, market.abi, 'borrow', [units(950), CAROL, CAROL]);
   });
 
   test('an order gets the price of its batch', async () => {

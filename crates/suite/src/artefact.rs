@@ -54,6 +54,9 @@ artefacts! {
     BOOSTED_STAKING = "BoostedStaking";
     CHECKED_PRICE = "CheckedPrice";
     CIRCLE = "Circle";
+    CLAIM_ISSUER = "ClaimIssuer";
+    CLAIM_TOPICS_REGISTRY = "ClaimTopicsRegistry";
+    CLAIMED_IDENTITY_REGISTRY = "ClaimedIdentityRegistry";
     COMPOUNDING_VAULT = "CompoundingVault";
     CONCENTRATED_POOL = "ConcentratedPool";
     CONSTANT_PRODUCT_POOL = "ConstantProductPool";
@@ -68,6 +71,7 @@ artefacts! {
     FIRST_LOSS = "FirstLoss";
     FX_HUB = "FxHub";
     HOOK_FACTORY = "HookFactory";
+    IDENTITY = "Identity";
     IDENTITY_REGISTRY = "IdentityRegistry";
     JOURNAL_ANCHOR = "JournalAnchor";
     KINKED_RATE = "KinkedRate";
@@ -93,6 +97,7 @@ artefacts! {
     STAKING_POOL = "StakingPool";
     TRANCHE = "Tranche";
     TREASURY = "Treasury";
+    TRUSTED_ISSUERS_REGISTRY = "TrustedIssuersRegistry";
     VAULT = "Vault";
     VESTING = "Vesting";
     VOTING_STAKE = "VotingStake";

@@ -1,5 +1,5 @@
-//! Lending markets: dollars against ether, shillings against dollars, with their prices and what borrowing costs. And a vault whose
-//! curator, the owner, will put dollars into the first of them.
+//! Lending markets: dollars against ether, shillings against dollars, dollars against dollars of another issuer, with their prices and what
+//! borrowing costs. And a vault whose curator, the owner, will put dollars into the first of them.
 
 use alloy_primitives::{Address, U256, uint};
 use alloy_sol_types::{SolValue, sol};
@@ -31,11 +31,11 @@ const PRICE: U256 = uint!(1_000_000_000_000_000_000_000_000_000_000_000_000_U256
 /// The utilisation from which borrowing becomes dear: 80 %, times 10^18.
 const KINK: U256 = uint!(800_000_000_000_000_000_U256);
 
-/// What a debt may be of its collateral's worth, in basis points.
-const LIMIT: U256 = U256::from_limbs([8_000, 0, 0, 0]);
+/// Limits where prices move against each other.
+const APART: Risk = Risk { limit: U256::from_limbs([8_000, 0, 0, 0]), bonus: U256::from_limbs([1_500, 0, 0, 0]) };
 
-/// What a liquidator gets beyond what was repaid at most, in basis points.
-const MAX_BONUS: U256 = U256::from_limbs([1_500, 0, 0, 0]);
+/// Limits where they hardly do.
+const TOGETHER: Risk = Risk { limit: U256::from_limbs([9_500, 0, 0, 0]), bonus: U256::from_limbs([200, 0, 0, 0]) };
 
 /// What the reserve gets of the interest, in basis points.
 const RESERVE: U256 = U256::from_limbs([1_000, 0, 0, 0]);
@@ -72,11 +72,14 @@ pub(crate) fn add(suite: &mut Suite, tokens: &Tokens, timelock: Address) -> Resu
     let per_wei = PRICE * U256::from(USD_PER_ETHER) / uint!(1_000_000_000_000_U256);
     let per_usd = CURRENCIES[1].per_usd;
     let ether_price = feed(suite, ["WETH", "bUSD"], per_wei)?;
-    let (lent, terms) = (Sum::money(usd, DEPTH_USD), Terms { feed: ether_price, rate, timelock });
+    let (lent, terms) = (Sum::money(usd, DEPTH_USD), Terms { feed: ether_price, rate, timelock, risk: APART });
     let against_ether = market(suite, ["WETH", "bUSD"], tokens.weth, lent, terms)?;
     let dollar_price = feed(suite, ["bUSD", "bKES"], PRICE * U256::from(per_usd))?;
-    let (lent, terms) = (Sum::money(kes, DEPTH_USD * per_usd), Terms { feed: dollar_price, rate, timelock });
+    let (lent, terms) = (Sum::money(kes, DEPTH_USD * per_usd), Terms { feed: dollar_price, ..terms });
     market(suite, ["bUSD", "bKES"], usd, lent, terms)?;
+    let other_price = feed(suite, ["xUSD", "bUSD"], PRICE)?;
+    let (lent, terms) = (Sum::money(usd, DEPTH_USD), Terms { feed: other_price, risk: TOGETHER, ..terms });
+    market(suite, ["xUSD", "bUSD"], tokens.other_usd, lent, terms)?;
     vault(suite, Sum::money(usd, VAULT_USD), against_ether)?;
     Ok(ether_price)
 }
@@ -94,6 +97,16 @@ struct Terms {
     feed: Address,
     rate: Address,
     timelock: Address,
+    risk: Risk,
+}
+
+/// How far a market lets a loan go, in basis points.
+#[derive(Clone, Copy, Debug)]
+struct Risk {
+    /// What a debt may be of its collateral's worth.
+    limit: U256,
+    /// What a liquidator gets beyond what was repaid at most.
+    bonus: U256,
 }
 
 /// A market in which collateral is put down to borrow `lent`'s token.
@@ -102,11 +115,11 @@ fn market(
     [collateral_symbol, loan_symbol]: [&str; 2],
     collateral: Address,
     lent: Sum,
-    Terms { feed, rate, timelock }: Terms,
+    Terms { feed, rate, timelock, risk: Risk { limit, bonus } }: Terms,
 ) -> Result<Address, ArtefactError> {
     let owner = suite.owner;
     let caps = (CAP, CAP, owner, timelock);
-    let terms = (lent.token, collateral, feed, rate, LIMIT, MAX_BONUS, RESERVE, MAX_PRICE_AGE, caps).abi_encode();
+    let terms = (lent.token, collateral, feed, rate, limit, bonus, RESERVE, MAX_PRICE_AGE, caps).abi_encode();
     let about = format!("borrow {loan_symbol} against {collateral_symbol}");
     let market = suite.contract(format!("Lend-{loan_symbol}-{collateral_symbol}"), about, LENDING_MARKET, &terms)?;
     let done = Condition::not_zero(market, &scaledSupplyCall {});

@@ -29,4 +29,4 @@ mod staking;
 mod tokens;
 
 pub use artefact::{Artefact, ArtefactError};
-pub use plan::{Act, Condition, Contract, Expected, Purpose, Step, Suite, Transaction};
+pub use plan::{Act, Condition, Contract, Expected, Purpose, Registry, Step, Suite, Transaction};

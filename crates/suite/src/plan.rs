@@ -20,7 +20,16 @@ pub struct Suite {
     /// Money of the suite: tokens that the owner can mint.
     pub currencies: Vec<Address>,
     /// Where the holders of regulated assets are registered, by the owner.
-    pub identities: Address,
+    pub registries: Vec<Registry>,
+}
+
+/// Where holders of a regulated asset are registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// The registry's contract.
+    pub address: Address,
+    /// The identity that accounts for trying out share; `None` where each is its own.
+    pub identity: Option<Address>,
 }
 
 /// A contract of the suite.
@@ -110,8 +119,8 @@ impl Suite {
     /// # Errors
     /// If an artefact is malformed.
     pub fn new(owner: Address) -> Result<Self, ArtefactError> {
-        let (contracts, steps, currencies) = (Vec::new(), Vec::new(), Vec::new());
-        let mut suite = Self { owner, contracts, steps, currencies, identities: Address::ZERO };
+        let (contracts, steps, currencies, registries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut suite = Self { owner, contracts, steps, currencies, registries };
         let tokens = tokens::add(&mut suite)?;
         let timelock = governance::add(&mut suite, &tokens)?;
         compliance::add(&mut suite, &tokens, timelock)?;
@@ -202,7 +211,7 @@ impl Suite {
         for &account in accounts {
             // The owner is one from the beginning.
             if account != self.owner {
-                steps.push(compliance::registered(self.identities, account));
+                steps.extend(self.registries.iter().map(|registry| registry.registered(account)));
             }
             steps.extend(tokens::hand_out(&self.currencies, account));
         }

@@ -2,9 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::{Address, U256, address, b256, keccak256};
+use alloy_primitives::{Address, Signature, U256, address, b256, eip191_hash_message, keccak256, uint};
+use alloy_sol_types::{SolCall, SolValue, sol};
 
 use braid_suite::{Act, Condition, Expected, Purpose, Step, Suite, Transaction, artefact, proxy};
+
+sol! {
+    function addClaim(uint256 topic, uint256 scheme, address issuer, bytes signature, bytes data, string uri)
+        returns (bytes32 claimId);
+    function addKey(bytes32 key, uint256 purpose, uint256 keyType) returns (bool);
+}
 
 /// The first account of every development node.
 const OWNER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -52,6 +59,31 @@ fn the_proxy_is_the_one_that_every_chain_has() {
     let transaction = b256!("eddf9e61fb9d8f5111840daef55e5fde0041f5702856532cdbb5a02998033d26");
     assert_eq!(keccak256(&proxy::TRANSACTION), transaction);
     assert_eq!(U256::from(proxy::GAS_PRICE) * U256::from(100_000), proxy::COST);
+}
+
+/// Half the order of the curve (EIP-2): a signature with a larger `s` is refused.
+const HALF_ORDER: U256 = uint!(0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0_U256);
+
+#[test]
+fn the_seeded_claim_is_signed_by_the_key_that_its_issuer_gets_and_that_key_signs_no_other() {
+    let mut keys = BTreeSet::new();
+    for owner in (1..=16).map(Address::repeat_byte) {
+        let suite = Suite::new(owner).unwrap();
+        let [issuer, identity] = ["ClaimIssuer", "Identity"].map(|name| suite.find(name).unwrap().address);
+        let sent = suite.transactions();
+        let claim = sent.iter().find(|sent| sent.to == identity).unwrap();
+        let claim = addClaimCall::abi_decode(&claim.input).unwrap();
+        let key = sent.iter().find(|sent| sent.to == issuer).unwrap();
+        let key = addKeyCall::abi_decode(&key.input).unwrap().key;
+        assert_eq!(claim.issuer, issuer);
+        let signature = Signature::from_raw(&claim.signature).unwrap();
+        assert!(signature.s() <= HALF_ORDER && claim.signature.len() == 65);
+        let told = keccak256((identity, claim.topic, claim.data).abi_encode_params());
+        let signer = signature.recover_address_from_prehash(&eip191_hash_message(told)).unwrap();
+        assert_eq!(keccak256(signer.abi_encode()), key);
+        keys.insert(key);
+    }
+    assert_eq!(keys.len(), 16, "another identity, another key");
 }
 
 fn condition(word: usize, expected: Expected) -> Condition {

@@ -9,7 +9,8 @@ use alloy_primitives::{I256, U256, uint};
 use crate::{
     Error,
     fixed::{
-        add, div, div_up, mul, mul_div, mul_div_up, signed, signed_add, signed_div, signed_mul, signed_sub, with_sign,
+        WAD, add, div, div_up, mul, mul_div, mul_div_up, signed, signed_add, signed_div, signed_mul, signed_sub,
+        with_sign,
     },
 };
 
@@ -19,6 +20,13 @@ pub const BASIS: U256 = uint!(10_000_U256);
 pub const PRICE: U256 = uint!(1_000_000_000_000_000_000_000_000_000_000_000_000_U256);
 /// One, for rates in a second.
 pub const RAY: U256 = uint!(1_000_000_000_000_000_000_000_000_000_U256);
+
+/// The rank from which on positions are closed at once when gains are not covered: a gain of ten times what was paid, at a leverage of ten.
+pub const FIRST_RANK: U256 = uint!(100_000_000_000_000_000_000_U256);
+/// In this many seconds the rank falls by half.
+pub const RANK_HALF_LIFE_S: u64 = 10;
+/// After this many seconds whatever has gained may be closed.
+pub const ALL_RANKS_AFTER_S: u64 = 300;
 
 /// What a trade of `delta` is filled at: the price and, against the trader, the spread, and an impact of the mean of the skew before and
 /// after relative to `skew_scale` where it makes the skew larger. `skew` is what the block found.
@@ -132,4 +140,28 @@ pub fn liquidation_price(size: I256, price: U256, excess: I256, maintenance_basi
     let distance =
         if is_missing { mul_div_up(distance, PRICE, per_unit)? } else { mul_div(distance, PRICE, per_unit)? };
     if is_missing == is_long { add(price, distance) } else { Ok(price.saturating_sub(distance)) }
+}
+
+/// Where a position that has gained stands when positions are closed because gains are not covered: its gain in proportion to what it was entered
+/// at, times the account's leverage on it, times 10^18. Highest first; where the account has no `equity`, before all.
+///
+/// # Errors
+/// [`Error::Overflow`] for a size or price that no market has, [`Error::DivisionByZero`] for a short of nothing that has gained nothing.
+pub fn deleverage_rank(size: I256, price: U256, gain: U256, equity: I256) -> Result<U256, Error> {
+    let now = div(mul(size.unsigned_abs(), price)?, PRICE)?;
+    if !equity.is_positive() {
+        return Ok(U256::MAX);
+    }
+    let entered = if size.is_negative() { add(now, gain)? } else { now.saturating_sub(gain).max(U256::ONE) };
+    let profit = mul_div(gain, WAD, entered)?.min(U256::ONE << 128);
+    div(mul(profit, now)?, equity.into_raw())
+}
+
+/// The rank that a position has to have to be closed `elapsed_s` seconds after gains were found not to be covered.
+pub fn rank_needed(elapsed_s: u64) -> U256 {
+    if elapsed_s >= ALL_RANKS_AFTER_S {
+        return U256::ZERO;
+    }
+    let rank = FIRST_RANK >> (elapsed_s / RANK_HALF_LIFE_S);
+    rank - rank * U256::from(elapsed_s % RANK_HALF_LIFE_S) / U256::from(2 * RANK_HALF_LIFE_S)
 }

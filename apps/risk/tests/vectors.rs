@@ -15,7 +15,8 @@ use braid_risk::{
     fixed::{WAD, exp_wad, ln_wad, signed, sqrt},
     normal::{cumulative, density},
     perpetual::{
-        RAY, closed_cost, fill_price, funding_growth, liquidation_price, liquidation_size, settle_down, share_up, worth,
+        RAY, closed_cost, deleverage_rank, fill_price, funding_growth, liquidation_price, liquidation_size,
+        rank_needed, settle_down, share_up, worth,
     },
 };
 
@@ -26,7 +27,7 @@ const CHUNK: u64 = 256;
 /// What a group computes for a case.
 type Group = fn(&Case) -> Result<Vec<U256>, Error>;
 /// In the order of their numbers.
-const GROUPS: [(&str, Group); 7] = [
+const GROUPS: [(&str, Group); 8] = [
     ("fills", fills),
     ("funding", funding),
     ("positions", positions),
@@ -34,6 +35,7 @@ const GROUPS: [(&str, Group); 7] = [
     ("functions", functions),
     ("normal", normal),
     ("options", options),
+    ("ranks", ranks),
 ];
 
 /// Where random words come from: a hash of the group, the case and the field.
@@ -155,6 +157,13 @@ fn options(case: &Case) -> Result<Vec<U256>, Error> {
     assert_eq!(option.price()?, moves.price);
     let (delta, theta, rho) = (moves.delta.into_raw(), moves.theta.into_raw(), moves.rho.into_raw());
     Ok(vec![moves.price, delta, moves.gamma, moves.vega, theta, rho])
+}
+
+fn ranks(case: &Case) -> Result<Vec<U256>, Error> {
+    let (size, price) = (case.nonzero(0, 104), case.positive(1, 136));
+    let rank = deleverage_rank(size, price, case.positive(2, 131), case.either(3, 131))?;
+    let elapsed_s = case.below(4, U256::from(400)).to::<u64>();
+    Ok(vec![rank, rank_needed(elapsed_s)])
 }
 
 fn digests(group: usize) -> Vec<B256> {

@@ -111,6 +111,10 @@ interface IPerpetualExchange {
     error Covered(int256 gained, uint256 covered);
     /// @notice The position has gained nothing, or its side is not the larger one: closing it would not help.
     error NotDeleveraged(uint256 account, uint256 market, int256 gain, int256 skew);
+    /// @notice Nobody has noted, or lately, that gains are not covered.
+    error NotRanked(uint256 uncoveredSince);
+    /// @notice Positions of a higher rank come first; this one's turn is later.
+    error RankTooLow(uint256 account, uint256 market, uint256 rank, uint256 needed);
     error NoPosition(uint256 account, uint256 market);
     error NotAllowed(uint256 account, address caller);
     error NotGuardian(address caller);
@@ -149,6 +153,8 @@ interface IPerpetualExchange {
     event Deleveraged(
         address indexed caller, uint256 indexed account, uint256 indexed market, int256 delta, uint256 price
     );
+    /// @notice Gains were found to be covered, or not to be.
+    event CoverageNoted(int256 gained, uint256 covered);
     /// @notice The insurance fund has paid `amount` of a gain for which the pool had no cash.
     event GainInsured(uint256 indexed account, uint256 amount);
     /// @notice `amount` was lost beyond an account's margin; `insured` of it was the insurance fund's, the rest the pool's.
@@ -176,8 +182,22 @@ interface IPerpetualExchange {
     /// @notice Closes a part of a position that has gained, at the oracle's price and without a fee, because traders have gained more than is
     /// covered ({PerpetualPool.coverage}): at most `size`, as much as it takes until the rest is covered, and of the side alone that has more open,
     /// down to as much as the other has. Anyone may, and gets nothing for it. The account keeps what it has gained.
+    ///
+    /// Positions are closed by rank: from the moment that {noteCoverage} has told, the rank that a position needs falls ({rankNeeded}), so whoever has
+    /// gained most with the highest leverage can be closed first, and those below only if that was not enough.
     /// @return closed How much was closed.
     function deleverage(uint256 account, uint256 market, uint256 size) external returns (uint256 closed);
+
+    /// @notice Notes whether what traders have gained is covered. Where it is not, the ranks begin to fall, unless they do already; where it is,
+    /// they end. Anyone may.
+    function noteCoverage() external returns (bool isCovered);
+
+    /// @notice The rank that a position has to have to be closed now. Reverts where nobody has noted, or lately, that gains are not covered.
+    function rankNeeded() external view returns (uint256);
+
+    /// @notice The rank of a position: its gain in proportion to what it was entered at, times the account's leverage on it, times 10^18
+    /// ({PerpetualMath.deleverageRank}). Zero for what has not gained.
+    function rankOf(uint256 account, uint256 market) external view returns (uint256);
 
     /// @notice Accrues a market, once a block.
     function accrue(uint256 market) external;

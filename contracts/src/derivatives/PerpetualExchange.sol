@@ -129,6 +129,7 @@ contract PerpetualExchange is PerpetualPool {
         int256 gain = _gainOf(account, market, price);
         int256 skew = _skew(market);
         if (gain <= 0 || (held > 0 ? skew <= 0 : skew >= 0)) revert NotDeleveraged(account, market, gain, skew);
+        _requireRank(account, market);
         uint256 all = FixedPointMathLib.abs(held);
         uint256 enough = missing < uint256(gain) ? FixedPointMathLib.fullMulDivUp(all, missing, uint256(gain)) : all;
         closed = FixedPointMathLib.min(FixedPointMathLib.min(size, enough), FixedPointMathLib.abs(skew));
@@ -137,6 +138,7 @@ contract PerpetualExchange is PerpetualPool {
         _apply(account, market, delta, price, false);
         emit Deleveraged(msg.sender, account, market, delta, price);
         if (openMarketsOf[account] == 0) _writeOff(account);
+        noteCoverage();
     }
 
     // Questions
@@ -179,6 +181,17 @@ contract PerpetualExchange is PerpetualPool {
         (uint256 price,) = _priceOf(market);
         uint256 basis = _termsOf(market).maintenanceBasis;
         return PerpetualMath.liquidationPrice(size, price, equity - int256(maintenance), basis);
+    }
+
+    /// @inheritdoc IPerpetualExchange
+    function rankOf(uint256 account, uint256 market) public view returns (uint256) {
+        int256 size = _positions[account][market].size;
+        if (size == 0) revert NoPosition(account, market);
+        (uint256 price,) = _priceOf(market);
+        int256 gain = _gainOf(account, market, price);
+        if (gain <= 0) return 0;
+        (int256 equity,,) = healthOf(account);
+        return PerpetualMath.deleverageRank(size, price, uint256(gain), equity);
     }
 
     /// @dev What a position would settle at if it were closed at `price`.
@@ -256,6 +269,11 @@ contract PerpetualExchange is PerpetualPool {
             open ^= lowest;
             accrue(FixedPointMathLib.log2(lowest));
         }
+    }
+
+    function _requireRank(uint256 account, uint256 market) private view {
+        (uint256 rank, uint256 needed) = (rankOf(account, market), rankNeeded());
+        if (rank < needed) revert RankTooLow(account, market, rank, needed);
     }
 
     function _requireMargin(uint256 account) private view {

@@ -23,6 +23,13 @@ library PerpetualMath {
     /// @dev Funding in a second, times 10^27, at most: ten times the price in a year. It takes a century to sum up to 2^10 times
     /// the highest price, so that a size times a price less funding stays below 2^251.
     uint256 internal constant MAX_FUNDING = 10 * RAY / uint256(365 days);
+    uint256 internal constant WAD = 1e18;
+    /// @dev The rank from which on positions are closed at once when gains are not covered: a gain of ten times what was paid, at a leverage of ten.
+    uint256 internal constant FIRST_RANK = 100 * WAD;
+    /// @dev In this many seconds the rank falls by half. A rank of one is reached after a minute and six seconds.
+    uint256 internal constant RANK_HALF_LIFE = 10;
+    /// @dev After this many seconds whatever has gained may be closed. Thirty halves of the first rank are a ten-millionth.
+    uint256 internal constant ALL_RANKS_AFTER = 300;
 
     /// @notice What a trade of `delta` is filled at: the price and, against the trader, the spread and an impact. The impact is the
     /// mean of the skew before and after, relative to `skewScale`, where the trade makes the skew larger; else there is none, so
@@ -119,6 +126,27 @@ library PerpetualMath {
             : FixedPointMathLib.fullMulDiv(distance * BASIS, PRICE, perUnit);
         if (up) return price + distance;
         return price > distance ? price - distance : 0;
+    }
+
+    /// @notice Where a position that has gained stands when positions are closed because gains are not covered: its gain in proportion to what it was
+    /// entered at, times the account's leverage on it, times 10^18. Highest first.
+    /// @param gain What it has gained, in whole units; more than zero.
+    /// @param equity What the account has. A position that carries others whose losses leave nothing ranks before all.
+    function deleverageRank(int256 size, uint256 price, uint256 gain, int256 equity) internal pure returns (uint256) {
+        uint256 now_ = FixedPointMathLib.abs(size) * price / PRICE;
+        if (equity <= 0) return type(uint256).max;
+        uint256 entered = size < 0 ? now_ + gain : now_ > gain ? now_ - gain : 1;
+        // Bounded, so that the product below fits: a gain of 2^68 times the entry is before all others anyway.
+        uint256 profit = FixedPointMathLib.min(FixedPointMathLib.fullMulDiv(gain, WAD, entered), 1 << 128);
+        return profit * now_ / uint256(equity);
+    }
+
+    /// @notice The rank that a position has to have to be closed `elapsed` seconds after gains were found not to be covered: it falls by half
+    /// every {RANK_HALF_LIFE}, in a straight line between halves, and is zero after {ALL_RANKS_AFTER}.
+    function rankNeeded(uint256 elapsed) internal pure returns (uint256) {
+        if (elapsed >= ALL_RANKS_AFTER) return 0;
+        uint256 rank = FIRST_RANK >> elapsed / RANK_HALF_LIFE;
+        return rank - rank * (elapsed % RANK_HALF_LIFE) / (2 * RANK_HALF_LIFE);
     }
 
     function divUp(uint256 value, uint256 divisor) internal pure returns (uint256) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {IPerpetualExchange} from "./IPerpetualExchange.sol";
 import {PerpetualMarkets} from "./PerpetualMarkets.sol";
 import {PerpetualMath} from "./PerpetualMath.sol";
 import {IERC20, SafeERC20} from "@openzeppelin/token/ERC20/utils/SafeERC20.sol";
@@ -21,6 +22,8 @@ abstract contract PerpetualPool is PerpetualMarkets {
     uint256 public constant LEAVE_WITHIN = 2 days;
     /// @notice What traders may have gained before their positions are closed for them, in basis points of the pool's cash; see {coverage}.
     uint256 public constant DELEVERAGE_BASIS = 6000;
+    /// @notice How long what {noteCoverage} has found is relied on, in seconds: then the ranks begin anew.
+    uint256 public constant RANKING_LASTS = 15 minutes;
     /// @dev Shares of nobody, for one unit of nobody's: who comes first cannot make a share dear.
     uint256 internal constant VIRTUAL_SHARES = 1e6;
 
@@ -50,6 +53,8 @@ abstract contract PerpetualPool is PerpetualMarkets {
     /// @notice What the pool owes to accounts because it had no cash.
     uint256 public totalOwed;
     uint256 public totalShares;
+    /// @notice When gains were found not to be covered; zero where they were, or nobody has looked. Positions are closed by rank from then on.
+    uint256 public uncoveredSince;
     bool public stopped;
     mapping(uint256 account => uint256) public collateralOf;
     mapping(uint256 account => uint256) public debtOf;
@@ -157,6 +162,24 @@ abstract contract PerpetualPool is PerpetualMarkets {
             gained += gain;
         }
         covered = Math.mulDiv(pool, DELEVERAGE_BASIS, PerpetualMath.BASIS) + insurance;
+    }
+
+    /// @inheritdoc IPerpetualExchange
+    function noteCoverage() public returns (bool isCovered) {
+        (int256 gained, uint256 covered) = coverage();
+        isCovered = gained <= int256(covered);
+        uint256 since = uncoveredSince;
+        bool isRunning = since != 0 && block.timestamp <= since + RANKING_LASTS;
+        if (isCovered ? since == 0 : isRunning) return isCovered;
+        uncoveredSince = isCovered ? 0 : block.timestamp;
+        emit CoverageNoted(gained, covered);
+    }
+
+    /// @inheritdoc IPerpetualExchange
+    function rankNeeded() public view returns (uint256) {
+        uint256 since = uncoveredSince;
+        if (since == 0 || block.timestamp > since + RANKING_LASTS) revert NotRanked(since);
+        return PerpetualMath.rankNeeded(block.timestamp - since);
     }
 
     /// @dev What has to be settled until the gains are covered again: each unit takes one off the gains and one off the pool's cash.

@@ -5,6 +5,7 @@ import {vm} from "../Suite.sol";
 import {PerpetualSuite} from "./PerpetualSuite.sol";
 import {IPerpetualExchange} from "src/derivatives/IPerpetualExchange.sol";
 import {PerpetualExchange} from "src/derivatives/PerpetualExchange.sol";
+import {PerpetualMath} from "src/derivatives/PerpetualMath.sol";
 import {PriceFeed} from "src/lending/PriceFeed.sol";
 
 contract PerpetualExchangeTest is PerpetualSuite {
@@ -521,8 +522,16 @@ contract PerpetualExchangeTest is PerpetualSuite {
         _passTo(dollars);
     }
 
+    /// @dev It is noted that gains are not covered, and the time of every rank comes.
+    function _waitForRanks() private {
+        assertFalse(exchange.noteCoverage(), "not covered");
+        _pass(PerpetualMath.ALL_RANKS_AFTER);
+        vm.assertEq(exchange.rankNeeded(), 0, "all ranks");
+    }
+
     function test_AGainBeyondWhatIsCoveredIsClosed() external {
         uint256 rich = _rise(10_000);
+        _waitForRanks();
         (int256 gained, uint256 covered) = exchange.coverage();
         vm.assertEq(covered, exchange.pool() * 6 / 10 + exchange.insurance(), "six tenths and the insurance");
         assertTrue(gained > int256(covered), "more than that");
@@ -539,6 +548,7 @@ contract PerpetualExchangeTest is PerpetualSuite {
         (gained, covered) = exchange.coverage();
         assertTrue(gained <= int256(covered), "covered");
         vm.assertApproxEqAbs(uint256(gained), covered, 1e6, "and no more was closed than that takes");
+        vm.assertEq(exchange.uncoveredSince(), 0, "and noted");
         vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.Covered.selector, gained, covered));
         exchange.deleverage(rich, ether_, 1);
     }
@@ -553,6 +563,8 @@ contract PerpetualExchangeTest is PerpetualSuite {
             _passTo(now_);
         }
         _passTo(bound(dollars, 25_000, 36_000));
+        exchange.noteCoverage();
+        _pass(PerpetualMath.ALL_RANKS_AFTER);
         part = bound(part, 50e18, 900e18);
         int256 before = _equity(rich);
         for (uint256 i = 0; i < 20; i++) {
@@ -591,6 +603,7 @@ contract PerpetualExchangeTest is PerpetualSuite {
         _trade(poor, 9 * ETHER);
         uint256 late = _fund(account("late"), 1e8 * USD);
         _passTo(10_000);
+        _waitForRanks();
         vm.expectRevert(IPerpetualExchange.NothingGiven.selector);
         exchange.deleverage(rich, ether_, 0);
         int256 size = -2 * ETHER;
@@ -601,6 +614,96 @@ contract PerpetualExchangeTest is PerpetualSuite {
         skew = 897 * ETHER;
         vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.NotDeleveraged.selector, late, ether_, gain, skew));
         exchange.deleverage(late, ether_, 1);
+    }
+
+    // Whose turn it is
+
+    /// @dev Longs of different leverage, entered at different prices, and the price at which they are more than what covers them.
+    function _crowd() private returns (uint256[] memory crowd) {
+        crowd = new uint256[](4);
+        uint24[4] memory margins = [1_000_000, 150_000, 2_500_000, 300_000];
+        for (uint256 i = 0; i < 4; i++) {
+            crowd[i] = _fund(address(uint160(7000 + i)), margins[i] * USD);
+            _trade(crowd[i], 230 * ETHER);
+            if (i % 2 == 1) _passTo(2000 + 500 * i);
+        }
+        _passTo(6000);
+        _passTo(10_500);
+    }
+
+    /// @dev Somebody tries to close everybody, in any order, every second: the highest rank comes first, and each only once those above it were not enough.
+    function test_TheHighestRankIsClosedFirst() external {
+        uint256[] memory crowd = _crowd();
+        vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.NotRanked.selector, 0));
+        exchange.deleverage(crowd[0], ether_, 1);
+        assertFalse(exchange.noteCoverage(), "not covered");
+        uint256 last = type(uint256).max;
+        uint256 closings = 0;
+        for (uint256 second = 0; second < 300 && exchange.uncoveredSince() != 0; second++) {
+            for (uint256 i = 0; i < crowd.length; i++) {
+                if (exchange.positionOf(crowd[i], ether_).size == 0 || exchange.uncoveredSince() == 0) continue;
+                (uint256 rank, uint256 needed) = (exchange.rankOf(crowd[i], ether_), exchange.rankNeeded());
+                if (rank < needed) {
+                    vm.expectRevert(
+                        abi.encodeWithSelector(IPerpetualExchange.RankTooLow.selector, crowd[i], ether_, rank, needed)
+                    );
+                    exchange.deleverage(crowd[i], ether_, type(uint256).max);
+                    continue;
+                }
+                for (uint256 j = 0; j < crowd.length; j++) {
+                    if (exchange.positionOf(crowd[j], ether_).size == 0) continue;
+                    assertTrue(exchange.rankOf(crowd[j], ether_) <= rank, "nobody above it is left");
+                }
+                assertTrue(rank <= last, "in order");
+                exchange.deleverage(crowd[i], ether_, type(uint256).max);
+                (last, closings) = (rank, closings + 1);
+            }
+            vm.warp(block.timestamp + 1);
+        }
+        assertTrue(closings >= 2, "several");
+        (int256 gained, uint256 covered) = exchange.coverage();
+        assertTrue(gained <= int256(covered), "covered");
+        assertTrue(exchange.positionOf(crowd[2], ether_).size == 230 * ETHER, "the lowest has not been touched");
+    }
+
+    function test_TheRanksBeginAnewAfterAWhile() external {
+        uint256 rich = _rise(10_000);
+        assertFalse(exchange.noteCoverage(), "not covered");
+        uint256 since = block.timestamp;
+        vm.assertEq(exchange.rankNeeded(), 100e18, "the first");
+        _pass(10);
+        vm.assertEq(exchange.rankNeeded(), 50e18, "half");
+        _pass(5);
+        vm.assertEq(exchange.rankNeeded(), 37.5e18, "between the halves");
+        assertFalse(exchange.noteCoverage(), "no other beginning");
+        vm.assertEq(exchange.uncoveredSince(), since, "the same");
+        _pass(15 minutes - 15);
+        vm.assertEq(exchange.rankNeeded(), 0, "everybody");
+        _pass(1);
+        vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.NotRanked.selector, since));
+        exchange.rankNeeded();
+        vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.NotRanked.selector, since));
+        exchange.deleverage(rich, ether_, 1);
+        assertFalse(exchange.noteCoverage(), "anew");
+        vm.assertEq(exchange.uncoveredSince(), block.timestamp, "now");
+        exchange.insure(1e9 * USD);
+        assertTrue(exchange.noteCoverage(), "covered by a gift");
+        vm.assertEq(exchange.uncoveredSince(), 0, "ended");
+        assertTrue(exchange.noteCoverage(), "and still");
+    }
+
+    /// @dev Bought at 2000 and at 10,000 now: a gain of four times the entry, at a leverage of nine million by what the account has.
+    function test_ARankIsProfitTimesLeverage() external {
+        uint256 rich = _rise(10_000);
+        uint256 expected = uint256(_gainOf(rich, 0)) * 1e18 / (9e6 * USD - uint256(_gainOf(rich, 0)));
+        expected = expected * 9e6 * USD / uint256(_equity(rich));
+        vm.assertApproxEqAbs(exchange.rankOf(rich, ether_), expected, 1e6, "four times a half");
+        assertTrue(expected > 1.5e18 && expected < 3e18, "about two");
+        uint256 poor = _fund(account("poor"), 1e8 * USD);
+        _trade(poor, -10 * ETHER);
+        vm.assertEq(exchange.rankOf(poor, ether_), 0, "nothing gained");
+        vm.expectRevert(abi.encodeWithSelector(IPerpetualExchange.NoPosition.selector, alice, ether_));
+        exchange.rankOf(alice, ether_);
     }
 
     /// @dev What a position would settle at: what the account has beyond its collateral.

@@ -99,17 +99,29 @@ contract PerpetualHandler is PerpetualSuite {
     }
 
     /// @dev Whatever is not covered can be closed, and closing it takes nothing from anybody.
-    function deleverage(uint256 who, uint256 market, uint256 size) external now_ {
+    function deleverage(uint256 who, uint256 market, uint256 size, uint256 waited) external now_ {
         uint256 account = accounts[who % TRADERS];
+        if (exchange.positionOf(account, market % 2).size == 0) return;
+        exchange.noteCoverage();
+        (height, clock) = (height + 1, clock + bound(waited, 0, 400));
+        vm.roll(height);
+        vm.warp(clock);
+        (uint256 price,) = feed.latestPrice();
+        feed.set(price);
+        (price,) = second.latestPrice();
+        second.set(price);
+        uint256 rank = exchange.rankOf(account, market % 2);
         int256 before = _equity(account);
         try exchange.deleverage(account, market % 2, bound(size, 1e15, 100e18)) {
             deleveragings += 1;
+            assertTrue(rank > 0, "it has gained");
             int256 later = _equity(account);
             assertTrue(later <= before + 1 && later >= before - 1, "nothing is taken");
         } catch (bytes memory reason) {
             bytes4 kind = bytes4(reason);
             bool isExpected = kind == IPerpetualExchange.Covered.selector
-                || kind == IPerpetualExchange.NotDeleveraged.selector || kind == IPerpetualExchange.NoPosition.selector;
+                || kind == IPerpetualExchange.NotDeleveraged.selector
+                || (kind == IPerpetualExchange.RankTooLow.selector && rank < exchange.rankNeeded());
             assertTrue(isExpected, "refused for no reason");
         }
     }
@@ -244,7 +256,7 @@ contract ThinPoolInvariants is PerpetualInvariants {
         for (uint256 i = 0; i < 3; i++) {
             handler.move(0, 150);
         }
-        handler.deleverage(0, 0, 100e18);
+        handler.deleverage(0, 0, 100e18, 300);
         vm.assertEq(handler.deleveragings(), 1, "closed");
     }
 }

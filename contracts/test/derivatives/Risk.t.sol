@@ -39,6 +39,10 @@ contract RiskTest is Suite {
         _compare(6, _option);
     }
 
+    function test_Ranks() external pure {
+        _compare(7, _rank);
+    }
+
     /// @dev Goes through the cases of a group; memory is given back after each.
     function _compare(uint256 group, function(uint256) internal pure returns (bytes memory) compute) private pure {
         for (uint256 chunk = 0; chunk < RiskVectors.CASES / RiskVectors.CHUNK; chunk++) {
@@ -137,6 +141,12 @@ contract RiskTest is Suite {
         if (_word(6, i, 5) >> 1 & 1 == 1) option.rate = -option.rate;
         option.isCall = _word(6, i, 5) & 1 == 1;
         return abi.encode(BlackModel.greeks(option));
+    }
+
+    function _rank(uint256 i) private pure returns (bytes memory) {
+        (int256 size, uint256 price) = (_nonzero(7, i, 0, 104), _positive(7, i, 1, 136));
+        uint256 rank = PerpetualMath.deleverageRank(size, price, _positive(7, i, 2, 131), _either(7, i, 3, 131));
+        return abi.encode(rank, PerpetualMath.rankNeeded(_word(7, i, 4) % 400));
     }
 
     function _word(uint256 group, uint256 i, uint256 field) private pure returns (uint256) {

@@ -175,4 +175,29 @@ describe('over days', options, () => {
     assert.equal(await balance('bUSD', carol) - before, left);
     assert.equal((await own('Perpetuals', 'positionOf', account, 0n)).size, 0n);
   });
+
+  test('a bracket closes a perpetual future: the stop-loss is executed, the take-profit ends', async () => {
+    const [exchange, orders, size, tip] = [at('Perpetuals'), at('PerpetualOrders'), parseEther('1'), units(2)];
+    await report(3_000);
+    const account = await own('Perpetuals', 'accountOf', CAROL, 1n);
+    await approve(carol, 'bUSD', exchange, units(1_000));
+    await send(carol, 'Perpetuals', 'deposit', account, units(1_000));
+    await send(carol, 'Perpetuals', 'trade', account, 0n, size, price(3_010));
+    await send(carol, 'Perpetuals', 'setDelegate', orders, true);
+    await approve(carol, 'bUSD', orders, 2n * tip);
+    const order = { account, market: 0n, delta: -size, limit: 0n, reduces: true, expiry: 2n ** 64n - 1n, tip };
+    const stop = { ...order, trigger: price(2_800), isAbove: false };
+    const [id, other] = [await own('PerpetualOrders', 'idOf', CAROL, 0n), await own('PerpetualOrders', 'idOf', CAROL, 1n)];
+    await send(carol, 'PerpetualOrders', 'placeBracket', stop, { ...order, trigger: price(3_300), isAbove: true });
+    await refused(bob, orders, all.get('PerpetualOrders').abi, 'execute', [id], /NotTriggered/);
+
+    await report(2_790);
+    assert.deepEqual(await own('PerpetualOrders', 'next', id), [true, -size, price(2_790)]);
+    const [bobs, carols] = [await balance('bUSD', bob), await balance('bUSD', carol)];
+    await send(bob, 'PerpetualOrders', 'execute', id);
+    assert.equal((await own('Perpetuals', 'positionOf', account, 0n)).size, 0n);
+    assert.equal(await balance('bUSD', bob) - bobs, tip);
+    assert.equal(await balance('bUSD', carol) - carols, tip);
+    await refused(bob, orders, all.get('PerpetualOrders').abi, 'execute', [other], /UnknownOrder/);
+  });
 });

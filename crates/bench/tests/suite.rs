@@ -24,7 +24,7 @@ fn nobody_waits_for_anybody_at_a_market_of_the_suite() {
     let exchange = ["suite-vault-transfers", "suite-orders"];
     let lending = ["suite-supply", "suite-borrow", "suite-deposit"];
     let staking = ["suite-stake", "suite-savings", "suite-lock"];
-    let others = ["suite-vote", "suite-perpetual"];
+    let others = ["suite-vote", "suite-perpetual", "suite-stop-orders"];
     for name in exchange.into_iter().chain(lending).chain(staking).chain(others) {
         assert_eq!(chained(name), 0, "{name}");
     }

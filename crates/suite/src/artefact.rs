@@ -83,6 +83,7 @@ artefacts! {
     PASSKEY_ACCOUNT = "PasskeyAccount";
     PASSKEY_ACCOUNTS = "PasskeyAccounts";
     PERPETUAL_EXCHANGE = "PerpetualExchange";
+    PERPETUAL_ORDERS = "PerpetualOrders";
     POLICY_REGISTRY = "PolicyRegistry";
     POOL_FACTORY = "PoolFactory";
     PRICE_FEED = "PriceFeed";

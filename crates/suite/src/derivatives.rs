@@ -1,4 +1,4 @@
-//! Perpetual futures on ether and options, both in dollars, at the price that the lending market has too.
+//! Perpetual futures on ether, orders of them that wait for a price, and options, both in dollars, at the price that the lending market has too.
 
 use alloy_primitives::{
     Address, U256,
@@ -8,7 +8,7 @@ use alloy_primitives::{
 use alloy_sol_types::{SolValue, sol};
 
 use crate::{
-    artefact::{ArtefactError, EUROPEAN_OPTIONS, PERPETUAL_EXCHANGE},
+    artefact::{ArtefactError, EUROPEAN_OPTIONS, PERPETUAL_EXCHANGE, PERPETUAL_ORDERS},
     governance::ruled,
     plan::{Condition, Step, Suite},
     tokens::{Sum, Tokens},
@@ -70,6 +70,9 @@ pub(crate) fn add(suite: &mut Suite, tokens: &Tokens, oracle: Address, timelock:
     let add = Step::call("liquidity", exchange, &call, done.clone());
     let steps = vec![pool.had_by(owner), pool.allowed(owner, exchange), add];
     suite.steps.push(Step::all("pool of the perpetual futures", done, steps));
+
+    let about = "stops and take-profits of the perpetual futures";
+    suite.contract("PerpetualOrders", about, PERPETUAL_ORDERS, &exchange.abi_encode())?;
 
     let options = suite.contract("Options", "European options, settled in cash", EUROPEAN_OPTIONS, &[])?;
     let market = U256::from_be_bytes(keccak256((tokens.weth, usd, oracle).abi_encode()).0);

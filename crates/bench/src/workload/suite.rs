@@ -38,6 +38,26 @@ mod named_alike {
     }
 }
 
+/// Of orders of the perpetual futures.
+mod waiting {
+    alloy_sol_types::sol! {
+        struct Request {
+            uint256 account;
+            uint256 market;
+            int256 delta;
+            uint256 trigger;
+            bool isAbove;
+            uint256 limit;
+            bool reduces;
+            uint64 expiry;
+            uint256 tip;
+        }
+
+        function place(Request request) returns (bytes32 id);
+        function setDelegate(address delegate, bool allowed);
+    }
+}
+
 /// Of locked stakes.
 mod stake_locked {
     alloy_sol_types::sol! {
@@ -142,6 +162,12 @@ pub(super) const WORKLOADS: &[Workload] = &[
         "positions opened in one perpetual future",
         TRANSACTIONS,
         |world, transactions| at_market(world, transactions, has_margin, open_position),
+    ),
+    Workload::new(
+        "suite-stop-orders",
+        "stop-losses placed in one perpetual future, each with a tip",
+        TRANSACTIONS,
+        |world, transactions| at_market(world, transactions, has_delegated, place_stop),
     ),
 ];
 
@@ -306,4 +332,25 @@ fn open_position(market: &Market, user: Address) -> Action {
     let delta = I256::unchecked_from(POSITION);
     let call = tradeCall { account: account_of(user), market: U256::ZERO, delta, limit: U256::MAX };
     Action::call(market.at("Perpetuals"), &call, GAS_LIMIT)
+}
+
+fn has_delegated(market: &Market, world: &mut World, user: Address) -> Result<(), SetUpError> {
+    let orders = market.at("PerpetualOrders");
+    market.allow(world, user, "bUSD", "PerpetualOrders")?;
+    world.call(user, market.at("Perpetuals"), &waiting::setDelegateCall { delegate: orders, allowed: true })
+}
+
+fn place_stop(market: &Market, user: Address) -> Action {
+    let request = waiting::Request {
+        account: account_of(user),
+        market: U256::ZERO,
+        delta: I256::unchecked_from(-POSITION),
+        trigger: U256::ONE,
+        isAbove: false,
+        limit: U256::ZERO,
+        reduces: true,
+        expiry: u64::MAX,
+        tip: U256::from(AMOUNT),
+    };
+    Action::call(market.at("PerpetualOrders"), &waiting::placeCall { request }, GAS_LIMIT)
 }

@@ -98,6 +98,35 @@ describe('on a development chain', options, () => {
     assert.equal(await balance('bKES', carol), before + message.value);
   });
 
+  test("a trade is signed as Permit2's libraries do it, and sent by another", async () => {
+    const [transfers, trades, amount, tip] = [at('SignatureTransfer'), at('SignedTrades'), units(1_300), units(13)];
+    await approve(carol, 'bKES', transfers, maxUint256);
+    const nonce = await client.getTransactionCount({ address: CAROL });
+    // What is wrong with a signature is told by the contract that checks it.
+    const abi = [...all.get('SignedTrades').abi, ...all.get('SignatureTransfer').abi];
+    const trade = { amountOutMin: units(9), path: [at('bKES'), at('bUSD')], to: CAROL, tip };
+    const permit = { permitted: { token: at('bKES'), amount }, nonce: 77n, deadline: DEADLINE };
+    const field = (type, name) => ({ name, type });
+    const types = {
+      PermitWitnessTransferFrom: [
+        field('TokenPermissions', 'permitted'), field('address', 'spender'), field('uint256', 'nonce'), field('uint256', 'deadline'), field('Trade', 'witness'),
+      ],
+      TokenPermissions: [field('address', 'token'), field('uint256', 'amount')],
+      Trade: [field('uint256', 'amountOutMin'), field('address[]', 'path'), field('address', 'to'), field('uint256', 'tip')],
+    };
+    const domain = { name: 'Permit2', chainId: await client.getChainId(), verifyingContract: transfers };
+    const message = { ...permit, spender: trades, witness: trade };
+    const signature = await carol.signTypedData({ domain, types, primaryType: 'PermitWitnessTransferFrom', message });
+    const [dollars, tips] = [await balance('bUSD', carol), await balance('bKES', bob)];
+    await refused(bob, trades, abi, 'trade', [permit, { ...trade, to: BOB }, CAROL, signature], /InvalidSigner/);
+    await send(bob, 'SignedTrades', 'trade', permit, trade, CAROL, signature);
+    const got = await balance('bUSD', carol) - dollars;
+    assert.ok(got > units(9) && got < units(10), String(got));
+    assert.equal(await balance('bKES', bob) - tips, tip);
+    assert.equal(await client.getTransactionCount({ address: CAROL }), nonce, 'she has sent nothing');
+    await refused(bob, trades, abi, 'trade', [permit, trade, CAROL, signature], /InvalidNonce/);
+  });
+
   test('wrapped ether has the interface of WETH9', async () => {
     await write(carol, at('WETH'), WETH9.abi, 'deposit', [], parseEther('3'));
     await write(carol, at('WETH'), WETH9.abi, 'withdraw', [parseEther('1')]);

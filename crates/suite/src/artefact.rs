@@ -92,6 +92,8 @@ artefacts! {
     ROUTER = "Router";
     SHARDED_POOL = "ShardedPool";
     SHARD_POOL = "ShardPool";
+    SIGNATURE_TRANSFER = "SignatureTransfer";
+    SIGNED_TRADES = "SignedTrades";
     SPONSORED_FORWARDER = "SponsoredForwarder";
     STABLECOIN = "Stablecoin";
     STABLE_POOL = "StablePool";

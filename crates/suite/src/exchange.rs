@@ -1,11 +1,14 @@
-//! The vault, the router, orders that wait, and pools: ether and every other currency against dollars, in a pool that trades at once and
+//! The vault, the router, orders that wait, trades by signature, and pools: ether and every other currency against dollars, in a pool that trades at once and
 //! in one that trades in batches. Pools of other kinds are in [`curves`].
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::{SolValue, sol};
 
 use crate::{
-    artefact::{Artefact, ArtefactError, BATCH_POOL, CONSTANT_PRODUCT_POOL, ORDERS, POOL_FACTORY, VAULT, WIDE_ROUTER},
+    artefact::{
+        Artefact, ArtefactError, BATCH_POOL, CONSTANT_PRODUCT_POOL, ORDERS, POOL_FACTORY, SIGNATURE_TRANSFER,
+        SIGNED_TRADES, VAULT, WIDE_ROUTER,
+    },
     curves,
     plan::{Condition, Step, Suite},
     tokens::{CURRENCIES, Sum, Tokens, USD_PER_ETHER},
@@ -56,6 +59,10 @@ pub(crate) fn add(suite: &mut Suite, tokens: &Tokens) -> Result<Address, Artefac
     let about = "trades by the best pool of any kind, as Uniswap v2's router, and places orders";
     let router = suite.contract("Router", about, WIDE_ROUTER, &arguments)?;
     suite.contract("Orders", "orders that wait for a price, or go in slices", ORDERS, &router.abi_encode())?;
+    let about = "transfers of any token by signature, with Permit2's interface";
+    let transfers = suite.contract("SignatureTransfer", about, SIGNATURE_TRANSFER, &[])?;
+    let arguments = (transfers, router).abi_encode_params();
+    suite.contract("SignedTrades", "trades that one signs and another sends", SIGNED_TRADES, &arguments)?;
     let usd = Sum::money(tokens.money[0], DEPTH_USD);
     let mut markets = vec![("WETH".to_owned(), Sum::ether(tokens.weth, DEPTH_USD / USD_PER_ETHER))];
     for (currency, &token) in CURRENCIES.iter().zip(&tokens.money).skip(1) {

@@ -341,8 +341,8 @@ export class Browser {
     if (answer.location !== '/me') throw new Error(`not signed in: ${answer.status} ${answer.text}`);
   }
 
-  async signInAsStaff(account) {
-    const answer = await this.submit(await this.get('/staff'), '/staff', { account, password: PASSWORD });
+  async signInAsStaff(account, password = PASSWORD) {
+    const answer = await this.submit(await this.get('/staff'), '/staff', { account, password });
     if (answer.status !== 303) throw new Error(`not signed in: ${answer.status} ${answer.text}`);
   }
 }

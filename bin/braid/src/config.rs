@@ -18,6 +18,8 @@ use braid_types::Fork;
 use clap::{ArgAction, Args, builder::BoolishValueParser, value_parser};
 use serde::Serialize;
 
+use crate::dev::accounts::MAX_ACCOUNTS;
+
 pub(crate) use self::shared::{Limits, LogFormat, Origin, Output, Server};
 use self::{
     layers::{Resolved, Settings},
@@ -119,7 +121,7 @@ pub(crate) struct DevSettings {
     pub(crate) history: Option<u64>,
 
     /// Accounts to fund and to sign for.
-    #[arg(long, env = "BRAID_ACCOUNTS", value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(0..=1_000), help_heading = "Accounts")]
+    #[arg(long, env = "BRAID_ACCOUNTS", value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(0..=i64::from(MAX_ACCOUNTS)), help_heading = "Accounts")]
     pub(crate) accounts: u32,
     /// Balance of each, in ether.
     #[arg(long, env = "BRAID_BALANCE", value_name = "ETH", default_value = "10000", help_heading = "Accounts")]

@@ -29,7 +29,7 @@ use self::{data::DataDirectory, genesis::DevGenesis, screen::Screen, serve::Cloc
 use crate::{
     config::{DevSettings, layers::Resolved},
     metrics::Metrics,
-    microloans::demo::Demo,
+    microloans::demo::{Demo, Loans},
     suite, telemetry,
 };
 
@@ -50,7 +50,9 @@ pub(crate) fn run(resolved: &Resolved<DevSettings>) -> eyre::Result<()> {
     let sequencer = Sequencer::start(Arc::clone(&chain), options, Arc::clone(&clock.0));
     let sequencer = Arc::new(sequencer.wrap_err("failed to start the sequencer")?);
 
-    let node = serve::Node { sequencer, signers: signers.clone(), clock, metrics };
+    let loans =
+        teller(settings)?.map(|key| eyre::Ok(Loans { key, suite: Suite::new(owner(settings)?)? })).transpose()?;
+    let node = serve::Node { sequencer, signers: signers.clone(), clock, metrics, loans };
     serve::until_stopped(settings, node, |address, demo| {
         if settings.output.quiet {
             return;
@@ -73,10 +75,12 @@ fn open_chain(
 ) -> eyre::Result<Arc<Chain>> {
     let settings = &resolved.settings;
     let genesis = directory.genesis(resolved, || {
-        let addresses: Vec<Address> = signers.iter().map(PrivateKeySigner::address).collect();
+        let owner = owner(settings)?;
+        let teller = teller(settings)?.map(|key| key.address());
+        let addresses: Vec<Address> = signers.iter().map(PrivateKeySigner::address).chain(teller).collect();
         let mut genesis = dev_genesis(settings).build(&addresses);
-        if !settings.no_contracts && settings.fork.0 >= suite::genesis::NEEDS {
-            suite::genesis::add(&mut genesis, owner(settings)?, &addresses)?;
+        if has_contracts(settings) {
+            suite::genesis::add(&mut genesis, owner, teller.unwrap_or(owner), &addresses)?;
         }
         Ok(genesis)
     })?;
@@ -95,6 +99,17 @@ fn open_chain(
     };
     let chain = Chain::open(options).wrap_err_with(|| format!("failed to open {}", directory.path().display()))?;
     Ok(Arc::new(chain))
+}
+
+fn has_contracts(settings: &DevSettings) -> bool {
+    !settings.no_contracts && settings.fork.0 >= suite::genesis::NEEDS
+}
+
+/// Who tells the chain of the demonstration's loans. Its people end with the process, so it tells only a chain that does as well.
+fn teller(settings: &DevSettings) -> eyre::Result<Option<PrivateKeySigner>> {
+    let is_told =
+        settings.microloans && settings.datadir.is_none() && settings.genesis.is_none() && has_contracts(settings);
+    is_told.then(|| accounts::teller(&settings.mnemonic)).transpose()
 }
 
 /// Whose the contracts are: account 0, which exists even where no account is funded.

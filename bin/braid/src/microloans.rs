@@ -132,7 +132,7 @@ fn demonstrate(args: &DemoArgs) -> eyre::Result<()> {
     telemetry::start(LogFormat::Text, &args.log_level)?;
     server::run_until_stopped(async {
         let mut signals = Signals::listen()?;
-        let mut demo = demo::Demo::start(args.listen, args.phones).await?;
+        let mut demo = demo::Demo::start(args.listen, args.phones, None).await?;
         tell(demo.screen().trim_end())?;
         tokio::select! {
             _ = signals.next() => {}

@@ -1,6 +1,6 @@
 //! Micro-loans: the book of loans with a pool of lenders' money for every currency, donations, and what borrowers without a coin need.
 //!
-//! The owner tells what happens to loans, and stops what is new; giving a loan up waits for a day. Which pools and agents there are, and all else
+//! The owner, and a teller where there is one, tells what happens to loans; the owner stops what is new; giving a loan up waits for a day. Which pools and agents there are, and all else
 //! that is set, is the timelock's.
 
 use alloy_primitives::{Address, FixedBytes, U256};
@@ -122,6 +122,16 @@ const OWNERS: [(u64, u32); 10] = [
     (role::PROGRAMME, 0),
 ];
 
+/// What somebody needs who tells what happens to loans, and when it has happened.
+const TELLERS: [(u64, u32); 6] = [
+    (role::ORIGINATOR, 0),
+    (role::GATEWAY, 0),
+    (role::TREASURER, 0),
+    (role::SERVICER, 0),
+    (role::CREDIT, CREDIT_DELAY),
+    (role::ANCHOR, 0),
+];
+
 /// Decimals of all the currencies.
 const MINOR_DECIMALS: u8 = 2;
 
@@ -158,7 +168,7 @@ struct Core {
 }
 
 /// Adds the contracts, and seeds for every pool.
-pub(crate) fn add(suite: &mut Suite, tokens: &Tokens, timelock: Address) -> Result<(), ArtefactError> {
+pub(crate) fn add(suite: &mut Suite, tokens: &Tokens, timelock: Address, teller: Address) -> Result<(), ArtefactError> {
     let owner = suite.owner;
     let about = "roles in micro-loans, and the switch that stops what is new";
     let gate = suite.contract("Loan-Roles", about, ROLE_GATE, &owner.abi_encode())?;
@@ -187,9 +197,11 @@ pub(crate) fn add(suite: &mut Suite, tokens: &Tokens, timelock: Address) -> Resu
 
     suite.steps.extend(functions(core, rates, [journal, donations, attestations]));
     suite.steps.extend(OWNERS.map(|(role, delay)| granted(gate, role, owner, delay)));
-    let done = Condition::not_zero(escrow, &isAgentCall { agent: owner });
-    let call = setAgentCall { agent: owner, isListed: true };
-    suite.steps.push(Step::call("the owner pays loans out", escrow, &call, done).wiring());
+    suite.steps.push(agent("the owner pays loans out", escrow, owner));
+    if teller != owner {
+        suite.steps.extend(TELLERS.map(|(role, delay)| granted(gate, role, teller, delay)));
+        suite.steps.push(agent("the teller pays loans out", escrow, teller));
+    }
     let mut seeds = Vec::new();
     for (currency, token) in CURRENCIES.into_iter().zip(tokens.money) {
         seeds.extend(pool(suite, core, currency, token)?);
@@ -237,6 +249,11 @@ fn granted(gate: Address, role: u64, account: Address, delay: u32) -> Step {
     let done = Condition::not_zero(gate, &hasRoleCall { roleId: role, account });
     let call = grantRoleCall { roleId: role, account, executionDelay: delay };
     Step::call(format!("role {role} in micro-loans"), gate, &call, done).wiring()
+}
+
+fn agent(about: &str, escrow: Address, agent: Address) -> Step {
+    let done = Condition::not_zero(escrow, &isAgentCall { agent });
+    Step::call(about, escrow, &setAgentCall { agent, isListed: true }, done).wiring()
 }
 
 /// The timelock administers, and nobody else.

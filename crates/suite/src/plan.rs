@@ -119,6 +119,14 @@ impl Suite {
     /// # Errors
     /// If an artefact is malformed.
     pub fn new(owner: Address) -> Result<Self, ArtefactError> {
+        Self::with_teller(owner, owner)
+    }
+
+    /// The suite of `owner`, in which `teller` too tells what happens to micro-loans.
+    ///
+    /// # Errors
+    /// If an artefact is malformed.
+    pub fn with_teller(owner: Address, teller: Address) -> Result<Self, ArtefactError> {
         let (contracts, steps, currencies, registries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut suite = Self { owner, contracts, steps, currencies, registries };
         let tokens = tokens::add(&mut suite)?;
@@ -129,7 +137,7 @@ impl Suite {
         oracles::add(&mut suite, &tokens, ether_pool, ether_price)?;
         staking::add(&mut suite, &tokens, timelock)?;
         derivatives::add(&mut suite, &tokens, ether_price, timelock)?;
-        microloans::add(&mut suite, &tokens, timelock)?;
+        microloans::add(&mut suite, &tokens, timelock, teller)?;
         Ok(suite)
     }
 

@@ -28,7 +28,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Between two looks for a receipt.
-const PAUSE: Duration = Duration::from_millis(200);
+const MAX_PAUSE: Duration = Duration::from_millis(200);
+/// The first of these pauses; each is twice the one before. A chain for development makes a block at once.
+const MIN_PAUSE: Duration = Duration::from_millis(5);
 
 /// Tip, in wei per gas.
 const TIP: u128 = 1_000_000_000;
@@ -218,12 +220,13 @@ impl Recorder {
 
     /// Whether it succeeded, once it is in a block.
     async fn included(&self, hash: B256) -> Result<bool, ChainError> {
-        let deadline = Instant::now() + PATIENCE;
+        let (deadline, mut pause) = (Instant::now() + PATIENCE, MIN_PAUSE);
         while Instant::now() < deadline {
             if let Some(succeeded) = self.node.succeeded(hash).await? {
                 return Ok(succeeded);
             }
-            sleep(PAUSE).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(MAX_PAUSE);
         }
         Err(ChainError::Pending(hash))
     }

@@ -3,16 +3,28 @@
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
 use eyre::Context;
 
+/// Most accounts that a node funds and signs for.
+pub(crate) const MAX_ACCOUNTS: u32 = 1_000;
+
 /// The first `count` keys of a BIP-39 phrase, at m/44'/60'/0'/0/i.
 ///
 /// # Errors
 /// If the phrase is not valid.
 pub(crate) fn derive(mnemonic: &str, count: u32) -> eyre::Result<Vec<PrivateKeySigner>> {
-    let builder = MnemonicBuilder::<English>::default().phrase(mnemonic);
-    (0..count)
-        .map(|index| builder.clone().index(index)?.build())
-        .collect::<Result<_, _>>()
-        .wrap_err("failed to derive accounts from the mnemonic")
+    (0..count).map(|index| at(mnemonic, index)).collect()
+}
+
+/// The key of the service of micro-loans: the first after all that can be asked for.
+///
+/// # Errors
+/// If the phrase is not valid.
+pub(crate) fn teller(mnemonic: &str) -> eyre::Result<PrivateKeySigner> {
+    at(mnemonic, MAX_ACCOUNTS)
+}
+
+fn at(mnemonic: &str, index: u32) -> eyre::Result<PrivateKeySigner> {
+    let builder = MnemonicBuilder::<English>::default().phrase(mnemonic).index(index);
+    builder.and_then(|builder| builder.build()).wrap_err("failed to derive accounts from the mnemonic")
 }
 
 #[cfg(test)]

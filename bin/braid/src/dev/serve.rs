@@ -29,6 +29,8 @@ pub(crate) struct Node {
     pub(crate) signers: Vec<PrivateKeySigner>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    /// What the demonstration of micro-loans tells the chain, if it does.
+    pub(crate) loans: Option<demo::Loans>,
 }
 
 /// A clock, which has nothing to show for debugging.
@@ -59,7 +61,7 @@ async fn run(
     on_started: impl FnOnce(SocketAddr, Option<&Demo>),
 ) -> eyre::Result<()> {
     let mut signals = Signals::listen()?;
-    let Node { sequencer, signers, clock, metrics } = node;
+    let Node { sequencer, signers, clock, metrics, loans } = node;
     let options = ServerOptions {
         address: SocketAddr::new(settings.server.host, settings.server.port),
         routes: Some(routes(Arc::clone(&sequencer), Arc::clone(&clock.0), metrics.clone())),
@@ -73,7 +75,8 @@ async fn run(
     let binary = ingest::serve(settings.server.ingest, &context).await?;
     let handle = serve(context, options).await.map_err(server::explain)?;
     let mut demo = if settings.microloans {
-        Some(Demo::start(demo::SERVICE.parse()?, demo::PHONES.parse()?).await?)
+        let loans = loans.map(|loans| loans.at(handle.local_address()));
+        Some(Demo::start(demo::SERVICE.parse()?, demo::PHONES.parse()?, loans).await?)
     } else {
         None
     };

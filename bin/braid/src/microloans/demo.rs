@@ -4,17 +4,19 @@
 //! goes on as the clock says. Everything lies in a temporary directory and ends with the process.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use alloy_signer_local::PrivateKeySigner;
 use braid_microloans_rails::{
     Daraja, DarajaConfig, MobileMoney, MtnMomo, MtnMomoConfig, StatementSource, daraja::credential, momo,
 };
-use braid_microloans_service::{App, Clock, Config, Rails, serve};
+use braid_microloans_service::{App, Clock, Config, Rails, config::ChainConfig, serve};
 use braid_microloans_simulator::{Faults, Habit, Settings, Simulator, Time, credentials, people};
-use eyre::WrapErr as _;
+use braid_suite::Suite;
+use eyre::{WrapErr as _, eyre};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -43,6 +45,59 @@ const PASSWORD: &str = "only for demonstrations";
 /// The demonstration's configuration, but for what depends on the machine.
 const CONFIG: &str = include_str!("demo.toml");
 
+/// What can be donated for.
+const PURPOSES: [&str; 2] = ["women tailors, Nairobi", "market traders, Accra"];
+/// In what the demonstration's products are lent.
+const CURRENCIES: [&str; 2] = ["KES", "GHS"];
+
+/// Who tells a chain of the demonstration's loans, and the contracts that are told.
+#[derive(Debug)]
+pub(crate) struct Loans {
+    /// The account, which has the roles.
+    pub(crate) key: PrivateKeySigner,
+    /// The contracts.
+    pub(crate) suite: Suite,
+}
+
+/// A chain that is there to be told.
+#[derive(Debug)]
+pub(crate) struct ToldChain {
+    rpc: String,
+    loans: Loans,
+}
+
+impl Loans {
+    /// With the node that listens there.
+    pub(crate) fn at(self, mut node: SocketAddr) -> ToldChain {
+        if node.ip().is_unspecified() {
+            node.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        ToldChain { rpc: format!("http://{node}"), loans: self }
+    }
+}
+
+impl ToldChain {
+    fn config(&self, folder: &TempDir) -> eyre::Result<ChainConfig> {
+        let key_file = folder.path().join("chain-key");
+        std::fs::write(&key_file, alloy_primitives::hex::encode(self.loans.key.to_bytes()))
+            .wrap_err("failed to write a key")?;
+        let find = |name: &str| {
+            let contract = self.loans.suite.find(name).ok_or_else(|| eyre!("the suite has no {name}"))?;
+            eyre::Ok(contract.address)
+        };
+        let pools = CURRENCIES.map(|code| Ok((code.to_owned(), find(&format!("Loans-{code}"))?)));
+        Ok(ChainConfig {
+            rpc: self.rpc.clone(),
+            key_file,
+            book: find("Loan-Book")?,
+            journal: find("Loan-Journal")?,
+            donations: Some(find("Donations")?),
+            purposes: PURPOSES.map(str::to_owned).into(),
+            pools: pools.into_iter().collect::<eyre::Result<_>>()?,
+        })
+    }
+}
+
 /// A demonstration that runs.
 pub(crate) struct Demo {
     /// Where the service is.
@@ -54,11 +109,12 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Begins to listen, at any free port where one is taken, and lives through the past in the background.
+    /// Begins to listen, at any free port where one is taken, and lives through the past in the background. The chain, if there is one,
+    /// is told of the past when it is over.
     ///
     /// # Errors
     /// If nothing can be listened to, or no directory made.
-    pub(crate) async fn start(service: SocketAddr, phones: SocketAddr) -> eyre::Result<Self> {
+    pub(crate) async fn start(service: SocketAddr, phones: SocketAddr, chain: Option<ToldChain>) -> eyre::Result<Self> {
         let listener = listen(service).await?;
         let start_ms = now_ms() - story::DAYS * 24 * 3_600 * 1_000;
         let settings = |listen| Settings {
@@ -75,7 +131,7 @@ impl Demo {
         let (stop, stopped) = oneshot::channel();
         let address = listener.local_addr().wrap_err("failed to read the address")?;
         let phones = simulator.address();
-        let life = tokio::spawn(live(listener, simulator, start_ms, stopped));
+        let life = tokio::spawn(live(listener, simulator, start_ms, chain, stopped));
         Ok(Self { service: address, phones, stop: Some(stop), life })
     }
 
@@ -127,11 +183,12 @@ async fn live(
     listener: TcpListener,
     mut simulator: Simulator,
     start_ms: i64,
+    chain: Option<ToldChain>,
     stopped: oneshot::Receiver<()>,
 ) -> eyre::Result<()> {
     let folder = tempfile::tempdir().wrap_err("failed to make a directory for the demonstration")?;
     let listener = listener.into_std().wrap_err("failed to keep the address")?;
-    let config = config(&folder, listener.local_addr()?)?;
+    let mut config = config(&folder, listener.local_addr()?)?;
     let past = Clock::manual(Timestamp::from_millisecond(start_ms)?);
     {
         let app = open(&config, &simulator, past.clone()).await?;
@@ -148,6 +205,7 @@ async fn live(
         simulator.set_habit(&phone.msisdn, Habit::Ask)?;
     }
     tracing::info!("the people of the demonstration are ready");
+    config.chain = chain.map(|chain| chain.config(&folder)).transpose()?;
     let app = open(&config, &simulator, Clock::System).await?;
     let end = async move {
         let _ = stopped.await;
@@ -175,7 +233,7 @@ fn config(folder: &TempDir, address: SocketAddr) -> eyre::Result<Config> {
 
 fn rand_bytes(bytes: &mut [u8; 32]) -> eyre::Result<()> {
     // A fresh private key is thirty-two random bytes.
-    let random = alloy_signer_local::PrivateKeySigner::random().to_bytes();
+    let random = PrivateKeySigner::random().to_bytes();
     bytes.copy_from_slice(random.as_slice());
     Ok(())
 }

@@ -16,12 +16,12 @@ use super::simulate::simulate;
 /// The fork that the contracts need: transient storage came with it.
 pub(crate) const NEEDS: Fork = Fork::Cancun;
 
-/// Adds the suite of `owner`, and money for `accounts`.
+/// Adds the suite of `owner`, and money for `accounts`; `teller` tells what happens to micro-loans.
 ///
 /// # Errors
 /// If a step of the plan fails, which none does on a genesis for development.
-pub(crate) fn add(genesis: &mut Genesis, owner: Address, accounts: &[Address]) -> eyre::Result<()> {
-    let mut suite = Suite::new(owner)?;
+pub(crate) fn add(genesis: &mut Genesis, owner: Address, teller: Address, accounts: &[Address]) -> eyre::Result<()> {
+    let mut suite = Suite::with_teller(owner, teller)?;
     suite.hand_out(accounts);
     let simulated = simulate(genesis, &suite).wrap_err("failed to put the contracts into the genesis")?;
     let codes = simulated.changes.codes;
@@ -66,7 +66,7 @@ mod tests {
         let dev = DevGenesis { chain_id: 31_337, fork, timestamp, gas_limit: 30_000_000, balance: U256::from(7) };
         let before = dev.build(&[OWNER, OTHER]);
         let mut after = before.clone();
-        add(&mut after, OWNER, &[OWNER, OTHER]).unwrap();
+        add(&mut after, OWNER, OWNER, &[OWNER, OTHER]).unwrap();
         (before, after)
     }
 

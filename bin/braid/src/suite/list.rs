@@ -1,5 +1,7 @@
 //! `braid contracts`: what the suite consists of, and where it is.
 
+use std::io::{self, Write};
+
 use alloy_primitives::{Address, address};
 use braid_suite::{Contract, Suite};
 use clap::Args;
@@ -40,18 +42,30 @@ struct Listed<'a> {
 /// # Errors
 /// If no contract is called what `--abi` says.
 pub(crate) fn run(args: &ContractsArgs) -> eyre::Result<()> {
+    match print(args, &mut std::io::stdout().lock()) {
+        // A reader that has seen enough closes the pipe.
+        Err(error)
+            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn print(args: &ContractsArgs, out: &mut impl Write) -> eyre::Result<()> {
     let suite = Suite::new(args.owner)?;
     if let Some(name) = &args.abi {
         let contract =
             suite.find(name).ok_or_eyre(format!("no contract is called {name}; braid contracts lists them"))?;
-        println!("{}", contract.artefact.abi()?);
+        writeln!(out, "{}", contract.artefact.abi()?)?;
     } else if args.json {
         let listed = suite.contracts.iter().map(listed).collect::<eyre::Result<Vec<_>>>()?;
-        println!("{}", serde_json::to_string(&listed)?);
+        writeln!(out, "{}", serde_json::to_string(&listed)?)?;
     } else {
         let width = suite.contracts.iter().map(|contract| contract.name.len()).max().unwrap_or_default();
         for Contract { name, about, address, .. } in &suite.contracts {
-            println!("{name:width$}  {address}  {about}");
+            writeln!(out, "{name:width$}  {address}  {about}")?;
         }
     }
     Ok(())

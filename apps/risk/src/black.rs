@@ -16,7 +16,7 @@ const YEAR_S: U256 = uint!(31_536_000_U256);
 /// Ten years.
 const MAX_DURATION_S: U256 = uint!(315_360_000_U256);
 /// A hundred, times 10^18.
-const MAX_VOLATILITY: U256 = uint!(100_000_000_000_000_000_000_U256);
+pub(crate) const MAX_VOLATILITY: U256 = uint!(100_000_000_000_000_000_000_U256);
 
 /// Which way an option pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,4 +15,7 @@ pub enum Error {
     /// An option's terms are outside of what is calculated with.
     #[error("the option's terms are outside of what is calculated with")]
     InvalidOption,
+    /// A portfolio, or the grid of scenarios, is outside of what is calculated with.
+    #[error("the portfolio or its grid is outside of what is calculated with")]
+    InvalidPortfolio,
 }

@@ -1,7 +1,7 @@
 //! The numbers of the derivatives contracts, outside of the chain: what a trade is filled at, what a position has gained, which
 //! margin it needs, where it is liquidated, what an option is worth and how that moves.
 //!
-//! Every function here has its twin in `contracts/src/derivatives` (`PerpetualMath.sol`, `BlackModel.sol`, and Solady's `exp`, `ln` and
+//! Every function here has its twin in `contracts/src/derivatives` (`PerpetualMath.sol`, `BlackModel.sol`, `PortfolioMath.sol`, and Solady's `exp`, `ln` and
 //! square root below them), and gives the same number to the last unit: a wallet can say before signing what the contract will do.
 //! `tests/vectors.rs` draws tens of thousands of random cases, and the Solidity suite draws the same ones and compares.
 //!
@@ -18,7 +18,7 @@
 //!
 //! Where Solidity reverts, a function here returns an [`Error`].
 //!
-//! Reading order: [`fixed`], [`perpetual`], [`account`]; [`normal`], [`black`].
+//! Reading order: [`fixed`], [`perpetual`], [`account`]; [`normal`], [`black`]; [`portfolio`].
 
 #![forbid(unsafe_code)]
 
@@ -28,6 +28,7 @@ mod error;
 pub mod fixed;
 pub mod normal;
 pub mod perpetual;
+pub mod portfolio;
 
 pub use alloy_primitives::{I256, U256};
 pub use error::Error;

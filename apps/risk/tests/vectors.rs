@@ -15,9 +15,10 @@ use braid_risk::{
     fixed::{WAD, exp_wad, ln_wad, signed, sqrt},
     normal::{cumulative, density},
     perpetual::{
-        RAY, closed_cost, deleverage_rank, fill_price, funding_growth, liquidation_price, liquidation_size,
+        BASIS, RAY, closed_cost, deleverage_rank, fill_price, funding_growth, liquidation_price, liquidation_size,
         rank_needed, settle_down, share_up, worth,
     },
+    portfolio::{Grid, Leg, Portfolio},
 };
 
 /// Cases of each group.
@@ -27,7 +28,7 @@ const CHUNK: u64 = 256;
 /// What a group computes for a case.
 type Group = fn(&Case) -> Result<Vec<U256>, Error>;
 /// In the order of their numbers.
-const GROUPS: [(&str, Group); 8] = [
+const GROUPS: [(&str, Group); 9] = [
     ("fills", fills),
     ("funding", funding),
     ("positions", positions),
@@ -36,6 +37,7 @@ const GROUPS: [(&str, Group); 8] = [
     ("normal", normal),
     ("options", options),
     ("ranks", ranks),
+    ("portfolios", portfolios),
 ];
 
 /// Where random words come from: a hash of the group, the case and the field.
@@ -164,6 +166,35 @@ fn ranks(case: &Case) -> Result<Vec<U256>, Error> {
     let rank = deleverage_rank(size, price, case.positive(2, 131), case.either(3, 131))?;
     let elapsed_s = case.below(4, U256::from(400)).to::<u64>();
     Ok(vec![rank, rank_needed(elapsed_s)])
+}
+
+/// One in sixteen has options, for each is valued in every scenario.
+fn portfolios(case: &Case) -> Result<Vec<U256>, Error> {
+    let price = case.number(0, 133).max(BASIS);
+    let count = if case.number.is_multiple_of(16) { case.below(1, U256::from(4)).to::<u64>() } else { 0 };
+    let leg = |place: u64| {
+        let field = 10 + 5 * place;
+        let strike = price * (case.below(field, U256::from(400)) + U256::from(25)) / U256::from(100);
+        Leg {
+            side: if case.word(field + 1).bit(0) { Side::Call } else { Side::Put },
+            strike: strike.max(U256::ONE),
+            volatility_wad: case.below(field + 2, U256::from(3) * WAD),
+            duration_s: case.number(field + 3, 28),
+            amount: case.either(field + 4, 104),
+        }
+    };
+    let portfolio = Portfolio {
+        price,
+        future: case.either(2, 104),
+        rate_wad: signed(case.below(3, WAD / U256::from(5))).unwrap(),
+        legs: (0..count).map(leg).collect(),
+    };
+    let grid = Grid {
+        price_range: case.below(4, U256::from(4_901)),
+        volatility_range: case.below(5, U256::from(10_001)),
+        short_basis: case.below(6, U256::from(10_001)),
+    };
+    Ok(vec![portfolio.margin_up(&grid)?])
 }
 
 fn digests(group: usize) -> Vec<B256> {

@@ -6,6 +6,7 @@ import {RiskVectors} from "./RiskVectors.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {BlackModel} from "src/derivatives/BlackModel.sol";
 import {PerpetualMath} from "src/derivatives/PerpetualMath.sol";
+import {PortfolioMath} from "src/derivatives/PortfolioMath.sol";
 
 /// @dev The arithmetic of the derivatives beside that of the Rust crate `braid-risk`, on the random cases of its test `vectors`.
 contract RiskTest is Suite {
@@ -41,6 +42,10 @@ contract RiskTest is Suite {
 
     function test_Ranks() external pure {
         _compare(7, _rank);
+    }
+
+    function test_Portfolios() external pure {
+        _compare(8, _portfolio);
     }
 
     /// @dev Goes through the cases of a group; memory is given back after each.
@@ -147,6 +152,28 @@ contract RiskTest is Suite {
         (int256 size, uint256 price) = (_nonzero(7, i, 0, 104), _positive(7, i, 1, 136));
         uint256 rank = PerpetualMath.deleverageRank(size, price, _positive(7, i, 2, 131), _either(7, i, 3, 131));
         return abi.encode(rank, PerpetualMath.rankNeeded(_word(7, i, 4) % 400));
+    }
+
+    function _portfolio(uint256 i) private pure returns (bytes memory) {
+        PortfolioMath.Portfolio memory portfolio;
+        portfolio.price = FixedPointMathLib.max(_number(8, i, 0, 133), PerpetualMath.BASIS);
+        portfolio.legs = new PortfolioMath.Leg[](i % 16 == 0 ? _word(8, i, 1) % 4 : 0);
+        portfolio.future = _either(8, i, 2, 104);
+        portfolio.rate = int256(_word(8, i, 3) % (WAD / 5));
+        for (uint256 place = 0; place < portfolio.legs.length; place++) {
+            portfolio.legs[place] = _leg(i, 10 + 5 * place, portfolio.price);
+        }
+        PortfolioMath.Grid memory grid =
+            PortfolioMath.Grid(_word(8, i, 4) % 4901, _word(8, i, 5) % 10_001, _word(8, i, 6) % 10_001);
+        return abi.encode(PortfolioMath.marginUp(portfolio, grid));
+    }
+
+    function _leg(uint256 i, uint256 field, uint256 price) private pure returns (PortfolioMath.Leg memory) {
+        uint256 strike = FixedPointMathLib.max(price * (_word(8, i, field) % 400 + 25) / 100, 1);
+        uint256 volatility = _word(8, i, field + 2) % (3 * WAD);
+        bool isCall = _word(8, i, field + 1) & 1 == 1;
+        uint256 duration = _number(8, i, field + 3, 28);
+        return PortfolioMath.Leg(isCall, strike, volatility, duration, _either(8, i, field + 4, 104));
     }
 
     function _word(uint256 group, uint256 i, uint256 field) private pure returns (uint256) {

@@ -86,6 +86,7 @@ artefacts! {
     PERPETUAL_ORDERS = "PerpetualOrders";
     POLICY_REGISTRY = "PolicyRegistry";
     POOL_FACTORY = "PoolFactory";
+    PORTFOLIO_MARGIN = "PortfolioMargin";
     PRICE_FEED = "PriceFeed";
     REGULATED_TOKEN = "RegulatedToken";
     ROLE_GATE = "RoleGate";

@@ -8,7 +8,7 @@ use alloy_primitives::{
 use alloy_sol_types::{SolValue, sol};
 
 use crate::{
-    artefact::{ArtefactError, EUROPEAN_OPTIONS, PERPETUAL_EXCHANGE, PERPETUAL_ORDERS},
+    artefact::{ArtefactError, EUROPEAN_OPTIONS, PERPETUAL_EXCHANGE, PERPETUAL_ORDERS, PORTFOLIO_MARGIN},
     governance::ruled,
     plan::{Condition, Step, Suite},
     tokens::{Sum, Tokens},
@@ -75,6 +75,8 @@ pub(crate) fn add(suite: &mut Suite, tokens: &Tokens, oracle: Address, timelock:
     suite.contract("PerpetualOrders", about, PERPETUAL_ORDERS, &exchange.abi_encode())?;
 
     let options = suite.contract("Options", "European options, settled in cash", EUROPEAN_OPTIONS, &[])?;
+    let about = "what futures and options may lose together, by scenarios";
+    suite.contract("PortfolioMargin", about, PORTFOLIO_MARGIN, &[])?;
     let market = U256::from_be_bytes(keccak256((tokens.weth, usd, oracle).abi_encode()).0);
     let done = Condition::not_zero(options, &marketOfCall { market });
     let call = createMarketCall { underlying: tokens.weth, quote: usd, oracle };

@@ -2,8 +2,9 @@
 //!
 //! Transactions that call the same function of the same contract with the same addresses among their arguments mostly touch the
 //! same slots: two swaps along one path meet in its pools, two swaps along others do not. Such transactions form a group. Groups that
-//! were seen at one slot that does not commute form a chain, and a chain is executed in order. A wrong prediction costs time, never
-//! correctness.
+//! were seen at one slot that does not commute form a chain, and a chain is executed in order. What is learned of one group holds
+//! for the others that call the same function, by analogy: where the swaps of one pool depend on each other, those of any other pool
+//! will, and to find that out pool by pool would be late each time. A wrong prediction costs time, never correctness.
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, U256, map::HashMap};
@@ -14,6 +15,10 @@ pub(crate) type Chain = usize;
 
 /// Lessons that are taken from one block, and such as come too late for anybody; each costs a pass over it.
 const MAX_LESSONS: usize = 256;
+/// Transactions that make a group worth a chain by analogy.
+const LEAST_OF_ANALOGY: usize = 4;
+/// Chains that one lesson makes by analogy; the largest groups come first.
+const MAX_ANALOGIES: usize = 64;
 /// Words of input that are looked at.
 const MAX_WORDS: usize = 32;
 
@@ -45,6 +50,8 @@ pub(crate) struct Chains {
     chain_of: Vec<Option<Chain>>,
     chain_of_group: HashMap<(Breadth, Group), Chain>,
     chain_of_slot: HashMap<(Address, U256), Chain>,
+    /// The chains that were made by analogy, by the function that they call. Empty if there was no other group.
+    analogies: HashMap<Group, Vec<Chain>>,
     /// The chain that a chain was merged into; itself if none.
     merged: Vec<Chain>,
     lessons: usize,
@@ -89,17 +96,64 @@ impl Chains {
                 return false;
             }
             (None, None) => {
-                let chain = self.transactions.len();
-                self.transactions.push(Vec::new());
-                self.merged.push(chain);
+                let chain = self.begin();
                 self.add(chain, group);
                 chain
             }
         };
         self.chain_of_slot.insert((address, slot), chain);
         self.chain_of_group.insert(group, chain);
+        match breadth {
+            Breadth::SameArguments => self.infer(index),
+            // Those by analogy are part of what is known now.
+            Breadth::SameFunction => {
+                for other in self.analogies.remove(&group.1).unwrap_or_default() {
+                    let other = self.find(other);
+                    if other != self.find(chain) {
+                        self.merge(chain, other);
+                    }
+                }
+            }
+        }
         self.lessons += 1;
         true
+    }
+
+    /// Puts each other group of transactions that call the same function as one of a chain into a chain of its own.
+    fn infer(&mut self, index: u32) {
+        let [narrow, wide] = &self.groups;
+        let (at, function) = (index as usize, wide[index as usize]);
+        let is_known = self.chain_of_group.contains_key(&(Breadth::SameFunction, function));
+        if narrow[at] == function || is_known || self.analogies.contains_key(&function) {
+            return;
+        }
+        let numbered = (0..).zip(narrow.iter().zip(wide)).skip(at + 1);
+        let alike = numbered.filter(|(_, (_, wide))| **wide == function);
+        let mut others: Vec<(Group, u32)> = alike.map(|(index, (narrow, _))| (*narrow, index)).collect();
+        others.sort_unstable();
+        let groups = others.chunk_by(|one, other| one.0 == other.0);
+        let is_worth_it = |group: &&[(Group, u32)]| {
+            group.len() >= LEAST_OF_ANALOGY && !self.chain_of_group.contains_key(&(Breadth::SameArguments, group[0].0))
+        };
+        let mut groups: Vec<_> = groups.filter(is_worth_it).collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+        groups.truncate(MAX_ANALOGIES);
+        let groups: Vec<Group> = groups.into_iter().map(|group| group[0].0).collect();
+        let mut chains = Vec::with_capacity(groups.len());
+        for group in groups {
+            let chain = self.begin();
+            self.add(chain, (Breadth::SameArguments, group));
+            chains.push(chain);
+        }
+        self.analogies.insert(function, chains);
+    }
+
+    /// A new chain, of nobody.
+    fn begin(&mut self) -> Chain {
+        let chain = self.transactions.len();
+        self.transactions.push(Vec::new());
+        self.merged.push(chain);
+        chain
     }
 
     /// Whether a transaction is in any chain.
@@ -159,7 +213,8 @@ impl Chains {
     }
 }
 
-/// The groups of a transaction: what it calls, with the addresses among its arguments but its own; and what it calls alone.
+/// The groups of a transaction: what it calls, with the addresses among its arguments but its own, in any order, for a swap there
+/// meets a swap back; and what it calls alone.
 fn groups(transaction: &RecoveredTx) -> [Group; 2] {
     let target = transaction.to().unwrap_or_default();
     let (selector, arguments) = transaction.input().split_at_checked(4).unwrap_or_default();
@@ -170,7 +225,7 @@ fn groups(transaction: &RecoveredTx) -> [Group; 2] {
         // Twelve zeros, then something that is no small number: an address, as the ABI writes it.
         let is_address = word[..12] == [0; 12] && word[12..20] != [0; 8];
         if is_address && word[12..] != transaction.signer()[..] {
-            narrow = mix(narrow, &word[12..]);
+            narrow = narrow.wrapping_add(mix(wide, &word[12..]));
         }
     }
     [narrow, wide]
@@ -187,8 +242,10 @@ fn mix(hash: Group, bytes: &[u8]) -> Group {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::TxKind;
+
     use super::*;
-    use crate::tests::{RECIPIENT, call};
+    use crate::tests::{RECIPIENT, call, transaction};
 
     const SLOT: U256 = U256::ZERO;
 
@@ -219,6 +276,51 @@ mod tests {
         assert!(chains.learn(&transactions, lesson(1, SLOT)));
         assert_eq!(chains.transactions, [vec![0, 1, 2, 3, 4, 5], vec![]]);
         assert!(chains.foresees(2, RECIPIENT, U256::ONE));
+    }
+
+    /// Calls of one function of one contract, each with these addresses as its arguments.
+    fn calls_with(arguments: &[[u8; 2]]) -> Vec<RecoveredTx> {
+        let input = |pair: &[u8; 2]| {
+            let words = pair.map(|last| Address::repeat_byte(last).into_word());
+            [[7; 4].as_slice(), words[0].as_slice(), words[1].as_slice()].concat()
+        };
+        let numbered = (0..).zip(arguments);
+        numbered.map(|(nonce, pair)| transaction(nonce, TxKind::Call(RECIPIENT), 0, &input(pair))).collect()
+    }
+
+    #[test]
+    fn what_one_group_taught_holds_for_others_that_call_the_same_function() {
+        let pairs = [[1, 2], [2, 1], [3, 4], [3, 4], [4, 3], [3, 4], [5, 6], [1, 2]];
+        let mut chains = Chains::default();
+        assert!(chains.learn(&calls_with(&pairs), lesson(0, SLOT)));
+        let there_and_back = vec![0, 1, 7];
+        assert_eq!(chains.transactions, [there_and_back, vec![2, 3, 4, 5]], "one call alone waits for nobody");
+        assert!(chains.has(5) && !chains.foresees(5, RECIPIENT, U256::ONE), "what it touches is not known");
+        assert!(!chains.learn(&calls_with(&pairs), lesson(3, U256::ONE)), "it needs no chain any more");
+        assert!(chains.foresees(5, RECIPIENT, U256::ONE));
+    }
+
+    #[test]
+    fn groups_told_apart_by_analogy_join_where_they_meet() {
+        let pairs = [[1, 2], [3, 4], [3, 4], [3, 4], [3, 4], [1, 2]];
+        let mut chains = Chains::default();
+        assert!(chains.learn(&calls_with(&pairs), lesson(0, SLOT)));
+        assert_eq!(chains.transactions, [vec![0, 5], vec![1, 2, 3, 4]]);
+        assert!(chains.learn(&calls_with(&pairs), lesson(2, SLOT)));
+        assert_eq!(chains.transactions.concat(), [0, 1, 2, 3, 4, 5]);
+        assert!(chains.foresees(4, RECIPIENT, SLOT));
+    }
+
+    #[test]
+    fn a_lesson_about_a_whole_function_ends_its_analogies() {
+        let pairs = [[1, 2], [3, 4], [3, 4], [3, 4], [3, 4], [5, 6], [1, 2]];
+        let mut chains = Chains::default();
+        assert!(chains.learn(&calls_with(&pairs), lesson(0, SLOT)));
+        let broad = Lesson { breadth: Breadth::SameFunction, ..lesson(5, SLOT) };
+        assert!(chains.learn(&calls_with(&pairs), broad));
+        assert_eq!(chains.transactions, [vec![0, 1, 2, 3, 4, 5, 6], vec![]]);
+        assert!((0..7).all(|index| chains.foresees(index, RECIPIENT, SLOT)));
+        assert!(!chains.learn(&calls_with(&pairs), lesson(1, SLOT)), "all is known");
     }
 
     #[test]

@@ -132,9 +132,10 @@
 //! The price of a pool depends on all swaps before. Speculating on such transactions at once is waste, but in order,
 //! one after the other, they can be executed ahead: on what the one before left, though that is not committed either.
 //! [`predict`] learns which belong together. Transactions that call the same function of the same contract with the
-//! same addresses among their arguments form a group; groups that were seen at one serial slot form a *chain*. What was
-//! learned of one group holds for others that call the same function, *by analogy*: each larger one becomes a chain of its own
-//! before any of it has conflicted. Where the groups meet at a slot after all, their chains join. Where this is too narrow, and conflicts at the slot go on that no chain foresaw, all calls of the function join. A chain
+//! same addresses among their arguments, in any order, form a group; groups that were seen at one serial slot form a
+//! *chain*. What was learned of one group holds for others that call the same function, *by analogy*: each larger one
+//! becomes a chain of its own before any of it has conflicted. Where the groups meet at a slot after all, their chains
+//! join. Where this is too narrow, and conflicts at the slot go on that no chain foresaw, all calls of the function join. A chain
 //! is executed by one worker at a time, and the chain with most to do goes first; so eight pools keep two workers busy.
 //! What was handed out of a chain before it was known, or follows a transaction that went wrong, was executed on what
 //! does not hold. Nothing is executed on top of that: the chain waits until the frontier has passed it. A wrong

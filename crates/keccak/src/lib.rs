@@ -1,9 +1,9 @@
 //! Keccak-256 of many messages at once, and the roots made of such hashes.
 //!
 //! A block is hashed through and through: its transactions, its receipts, the keys and the nodes of its state. Few of these hashes depend on
-//! each other, and a processor with vectors of four words computes four of them in less than three times the time of one.
+//! each other, and a processor with vectors of four or eight words computes as many of them in less than three times the time of one.
 //!
-//! Reading order: [`hash_all`] in `many` (who takes which lane), `permutation` (the four states), [`ordered_root`] in `ordered` (the trie of a
+//! Reading order: [`hash_all`] in `many` (who takes which lane), `permutation` (the states), [`ordered_root`] in `ordered` (the trie of a
 //! list, level by level).
 
 mod many;

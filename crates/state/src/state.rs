@@ -168,13 +168,15 @@ impl State {
     pub(crate) fn apply_hashed(&self, changes: &HashedChanges) -> Self {
         let old = self.0.accounts.as_ref();
         let steps: Vec<(Op<AccountLeaf>, i64)> = changes
-            .par_iter()
-            .with_min_len(PARALLEL_ACCOUNTS)
-            .map(|change| {
-                let before = trie::get(old, &change.key);
-                let after = leaf_after(before, change);
-                let added = i64::from(after.is_some()) - i64::from(before.is_some());
-                ((change.key, after), added)
+            .par_chunks(PARALLEL_ACCOUNTS)
+            .flat_map_iter(|changes| {
+                trie::prefetch(old, changes.iter().map(|change| &change.key));
+                changes.iter().map(|change| {
+                    let before = trie::get(old, &change.key);
+                    let after = leaf_after(before, change);
+                    let added = i64::from(after.is_some()) - i64::from(before.is_some());
+                    ((change.key, after), added)
+                })
             })
             .collect();
         let added: i64 = steps.iter().map(|(_, added)| added).sum();

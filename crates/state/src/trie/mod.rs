@@ -7,8 +7,8 @@
 //! A node's encoding depends on the nibble at which its parent's path ends (its *start*): a leaf that moves up because its
 //! siblings went is the same leaf with another encoding. Nodes therefore keep absolute keys, and their cached reference
 //! (the hash, or the RLP itself when it is shorter than 32 bytes) names the start it was made for. [`update::update`]
-//! first decides the shape of a level and then places its children, so every dirty node is hashed once, children
-//! before parents. Yellow Paper, appendix D.
+//! first decides the shape and then places the nodes level by level, so every dirty node is hashed once, children
+//! before parents, and many at once. Yellow Paper, appendix D.
 
 pub(crate) mod diff;
 pub(crate) mod node;
@@ -20,5 +20,5 @@ mod tests;
 
 pub(crate) use diff::diff;
 pub(crate) use node::{Child, Value};
-pub(crate) use read::{for_each, get, prove, root_hash, walk_from};
+pub(crate) use read::{for_each, get, prefetch, prove, root_hash, walk_from};
 pub(crate) use update::{Op, update};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::EMPTY_ROOT_HASH;
 
-use super::node::{Child, Value, common_nibbles, nibble};
+use super::node::{Branch, Child, Value, common_nibbles, nibble};
 
 /// The root hash of a trie.
 pub(crate) fn root_hash<V: Value>(root: Option<&Child<V>>) -> B256 {
@@ -20,6 +20,28 @@ pub(crate) fn get<'a, V>(root: Option<&'a Child<V>>, key: &B256) -> Option<&'a V
             Child::Leaf(leaf) => return (leaf.key == *key).then_some(&leaf.value),
             Child::Branch(branch) => node = branch.child(nibble(key, branch.depth))?,
         }
+    }
+}
+
+/// Asks the processor for all nodes on the ways to some keys, and those beside them, a level of all ways at once. One way after the other would
+/// wait for memory at every node: in a state that is larger than the processor's caches that is most of the time.
+pub(crate) fn prefetch<'a, V>(root: Option<&'a Child<V>>, keys: impl Iterator<Item = &'a B256>) {
+    let Some(Child::Branch(root)) = root else { return };
+    let mut ways: Vec<(&B256, &Branch<V>)> = keys.map(|key| (key, &**root)).collect();
+    while !ways.is_empty() {
+        ways.iter().for_each(|(_, branch)| branch.prefetch_list());
+        ways.iter().for_each(|(_, branch)| branch.prefetch_children());
+        ways.retain_mut(|(key, branch)| match branch.child(nibble(key, branch.depth)) {
+            Some(Child::Branch(next)) => {
+                *branch = next;
+                true
+            }
+            Some(Child::Leaf(leaf)) => {
+                leaf.prefetch();
+                false
+            }
+            None => false,
+        });
     }
 }
 

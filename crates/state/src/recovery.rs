@@ -28,6 +28,7 @@ use crate::{
     log::{Log, LogRecord},
     memory::{Memory, Names, Pending},
     state::{AccountLeaf, State},
+    trie::Op,
 };
 
 /// Version of the directory's layout and of everything in it.
@@ -123,14 +124,15 @@ fn read_checkpoint(flat: &Flat, codes: &Arc<Codes>) -> Result<Memory, StoreError
 }
 
 pub(crate) fn rebuild_trie(flat: &Flat, view: &Snapshot, codes: &Arc<Codes>) -> Result<State, StoreError> {
-    let parts: Result<Vec<_>, _> = (0..16u8).into_par_iter().map(|nibble| read_leaves(flat, view, nibble)).collect();
-    let leaves = parts?.into_iter().flatten().map(|(key, leaf)| (key, Some(leaf))).collect();
-    Ok(State::from_leaves(leaves, Arc::clone(codes)))
+    // Each part becomes a trie where it is read: the leaves of all at once would take as much memory as the trie.
+    let part = |nibble| read_leaves(flat, view, nibble).map(State::part);
+    let parts: Result<Vec<_>, _> = (0..16u8).into_par_iter().map(part).collect();
+    Ok(State::join(parts?, Arc::clone(codes)))
 }
 
 /// All accounts, with their storage, whose hashed address begins with a nibble. Accounts and slots come in the same order,
 /// so one pass over both suffices.
-fn read_leaves(flat: &Flat, view: &Snapshot, nibble: u8) -> Result<Vec<(B256, AccountLeaf)>, StoreError> {
+fn read_leaves(flat: &Flat, view: &Snapshot, nibble: u8) -> Result<Vec<Op<AccountLeaf>>, StoreError> {
     let from = [nibble << 4].to_vec();
     let to = [&[nibble << 4 | 0x0f][..], &[0xff; 64]].concat();
     let mut slots = view.range(&flat.slot, from.clone()..=to.clone()).map(read_slot).peekable();
@@ -142,7 +144,7 @@ fn read_leaves(flat: &Flat, view: &Snapshot, nibble: u8) -> Result<Vec<(B256, Ac
             let (_, slot, value) = slot?;
             storage.push((slot, Some(value)));
         }
-        leaves.push((key, AccountLeaf::new(account, &storage)));
+        leaves.push((key, Some(AccountLeaf::new(account, &storage))));
     }
     match slots.next() {
         None => Ok(leaves),

@@ -69,6 +69,9 @@ pub struct StorageProof {
 /// Calls its second argument with the slots of an account from a hashed slot on, in order, until it breaks.
 pub(crate) type Slots<'a> = &'a dyn Fn(&B256, &mut dyn FnMut(&B256, &U256) -> ControlFlow<()>);
 
+/// The trie of some accounts, and how many they are.
+pub(crate) type Part = (Option<Child<AccountLeaf>>, u64);
+
 /// One differing key of two states, with hashed keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
@@ -124,10 +127,15 @@ impl State {
         Self::with_accounts(None, 0, codes)
     }
 
-    /// The state with these accounts, sorted by hashed address.
-    pub(crate) fn from_leaves(leaves: Vec<Op<AccountLeaf>>, codes: Arc<Codes>) -> Self {
-        let count = leaves.len() as u64;
-        Self::with_accounts(trie::update(None, &leaves), count, codes)
+    /// The trie of accounts that are sorted by hashed address, and how many they are.
+    pub(crate) fn part(leaves: Vec<Op<AccountLeaf>>) -> Part {
+        (trie::update(None, &leaves), leaves.len() as u64)
+    }
+
+    /// The state with the accounts of sixteen parts, one for each first nibble, in order.
+    pub(crate) fn join(parts: Vec<Part>, codes: Arc<Codes>) -> Self {
+        let count = parts.iter().map(|(_, count)| count).sum();
+        Self::with_accounts(trie::join(parts.into_iter().map(|(accounts, _)| accounts)), count, codes)
     }
 
     fn with_accounts(accounts: Option<Child<AccountLeaf>>, count: u64, codes: Arc<Codes>) -> Self {

@@ -280,7 +280,7 @@ fn code_of_an_account_that_never_began_is_missed_in_the_end() {
             let slots: Vec<_> = slots.into_iter().map(|(slot, value)| (slot, Some(value))).collect();
             (key, Some(crate::state::AccountLeaf::new(account, &slots)))
         });
-        State::from_leaves(leaves.into(), Arc::default())
+        State::join(vec![State::part(leaves.into())], Arc::default())
     };
     let error = import_all(dir.path(), &with_decoy, &[encode_chunk(&first), encode_chunk(&second)]).unwrap_err();
     assert!(matches!(error, SnapshotError::MissingCode(found) if found == hash), "{error}");

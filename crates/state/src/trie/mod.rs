@@ -21,4 +21,4 @@ mod tests;
 pub(crate) use diff::diff;
 pub(crate) use node::{Child, Value};
 pub(crate) use read::{for_each, get, prefetch, prove, root_hash, walk_from};
-pub(crate) use update::{Op, update};
+pub(crate) use update::{Op, join, update};

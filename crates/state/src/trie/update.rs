@@ -24,6 +24,12 @@ pub(crate) fn update<V: Value>(root: Option<&Child<V>>, ops: &[Op<V>]) -> Option
     update_at(root, ops).map(|root| root.place(0))
 }
 
+/// The trie over sixteen tries, one for each first nibble of the keys, in order.
+pub(crate) fn join<V: Value>(parts: impl IntoIterator<Item = Option<Child<V>>>) -> Option<Child<V>> {
+    let mut parts = parts.into_iter();
+    branch_over(0, std::array::from_fn(|_| parts.next().flatten())).map(|root| root.place(0))
+}
+
 /// The node after `ops`, all of which share the path up to the node. Its reference is not valid yet.
 fn update_at<V: Value>(old: Option<&Child<V>>, ops: &[Op<V>]) -> Option<Child<V>> {
     let (Some((first, _)), Some((last, _))) = (ops.first(), ops.last()) else {
@@ -90,6 +96,11 @@ fn fork<'a, V: Value + 'a>(
         let mut index = 0..16u8;
         std::array::from_fn(|_| index.next().and_then(step))
     };
+    branch_over(at, slots)
+}
+
+/// What joins the sixteen slots at nibble `at`.
+fn branch_over<V: Value>(at: usize, slots: [Option<Child<V>>; 16]) -> Option<Child<V>> {
     match slots.iter().flatten().count() {
         0 | 1 => slots.into_iter().flatten().next(),
         _ => Some(Child::branch(at, slots)),

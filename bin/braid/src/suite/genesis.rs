@@ -139,13 +139,13 @@ mod tests {
         let mut before = dev.build(&[]);
         let accounts: Vec<_> =
             (1..=1_000_u64).map(|number| Address::left_padding_from(&(number << 16).to_be_bytes())).collect();
-        add(&mut before, OWNER, &accounts).unwrap();
+        add(&mut before, OWNER, OWNER, &accounts).unwrap();
     }
 
     #[test]
     fn without_the_proxy_it_fails() {
         let (mut before, _) = genesis(Fork::LATEST);
         before.alloc.remove(&proxy::ADDRESS);
-        assert!(add(&mut before, OWNER, &[]).is_err());
+        assert!(add(&mut before, OWNER, OWNER, &[]).is_err());
     }
 }

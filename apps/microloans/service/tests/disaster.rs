@@ -419,6 +419,8 @@ async fn repayments(day: &Day, borrowers: &[Borrower]) {
     }
     let mut waiting: Vec<&Borrower> = third(0).collect();
     for attempt in 0..200_usize {
+        // Otherwise a statement could be booked after somebody was found not to have paid, and before they are asked again: they would pay twice.
+        until_compared(day).await;
         let mut left = Vec::new();
         for borrower in waiting {
             if !day.is_paid(borrower).await {
@@ -442,20 +444,23 @@ async fn repayments(day: &Day, borrowers: &[Borrower]) {
     panic!("{} borrowers were never asked successfully", waiting.len());
 }
 
-/// Until yesterday has been compared with both statements.
+/// Until both statements of every day have been compared that is due by now, which is an hour after its end.
 async fn until_compared(day: &Day) {
-    for _ in 0..3_000 {
-        let now = Timestamp::from_millisecond(day.simulator.now_ms() - 36 * 3_600 * 1_000).unwrap().to_string();
+    for look in 1..2_000 {
+        let due = Timestamp::from_millisecond(day.simulator.now_ms() - 25 * 3_600 * 1_000).unwrap().to_string();
         let nights = day.get("/v1/reconciliations").await;
         let last = |rail: &str| {
             let nights = nights.as_array().unwrap().iter().filter(|night| night["rail"] == rail);
             nights.filter_map(|night| night["day"].as_str().map(str::to_owned)).max().unwrap_or_default()
         };
-        if ["daraja", "mtn"].iter().all(|rail| last(rail).as_str() >= now.get(..10).unwrap()) {
+        if ["daraja", "mtn"].iter().all(|rail| last(rail).as_str() >= due.get(..10).unwrap()) {
             return;
         }
-        day.pass(700).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // The service looks once a second of the real time, and again after ten minutes of the day where a statement could not be had.
+        if look % 20 == 0 {
+            day.pass(700).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("the statements were not compared");
 }

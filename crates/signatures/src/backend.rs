@@ -25,7 +25,7 @@ impl Backend {
     /// The fastest one that this processor has.
     pub(crate) fn detected() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(backend) = avx2::backend() {
+        if let Some(backend) = avx512::backend().or_else(avx2::backend) {
             return backend;
         }
         PORTABLE
@@ -40,47 +40,64 @@ fn recover_portable(inputs: &[Input]) -> Vec<Outcome> {
     TABLES.with_borrow_mut(|tables| lockstep::recover(&GENERATOR, inputs, tables))
 }
 
-/// For processors with AVX2.
+/// A backend for processors with certain features.
 ///
-/// Everything that is generic over the field is inlined into the functions with the attribute, and so compiled for AVX2.
+/// Everything that is generic over the field is inlined into the functions with the attribute, and so compiled for those features.
+#[cfg(target_arch = "x86_64")]
+macro_rules! backend {
+    ($field:ty, $features:literal, $($feature:tt)+) => {
+        use std::{cell::RefCell, sync::LazyLock};
+
+        use super::{Backend, Claim, Generator, Input, Outcome, Tables, claim, lockstep};
+
+        /// The backend, if the processor has the features.
+        pub(crate) fn backend() -> Option<Backend> {
+            ($(std::arch::is_x86_feature_detected!($feature) &)+ true).then_some(Backend {
+                // SAFETY: reached only through this backend, which is given away only where there are the features.
+                recover: |inputs| unsafe { recover(inputs) },
+                // SAFETY: the same.
+                check: |claims| unsafe { check(claims) },
+            })
+        }
+
+        #[target_feature(enable = $features)]
+        fn recover(inputs: &[Input]) -> Vec<Outcome> {
+            // SAFETY: the processor has what this function needs too.
+            static GENERATOR: LazyLock<Generator<$field>> = LazyLock::new(|| unsafe { compute() });
+            thread_local! {
+                static TABLES: RefCell<Tables<$field>> = const { RefCell::new(Tables::new()) };
+            }
+            // Taken out and put back: a closure would not be compiled for the features.
+            let mut tables = TABLES.replace(Tables::new());
+            let outcomes = lockstep::recover(&GENERATOR, inputs, &mut tables);
+            TABLES.set(tables);
+            outcomes
+        }
+
+        #[target_feature(enable = $features)]
+        fn compute() -> Generator<$field> {
+            Generator::compute()
+        }
+
+        #[target_feature(enable = $features)]
+        fn check(claims: &[Claim]) -> Vec<bool> {
+            claim::check::<$field>(claims)
+        }
+    };
+}
+
+/// For processors with AVX2.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2 {
-    use std::{cell::RefCell, sync::LazyLock};
+    use crate::field::{avx2::V4, limbs29::Halves};
 
-    use super::{Backend, Claim, Generator, Input, Outcome, Tables, claim, lockstep};
-    use crate::field::{avx2::V4, limbs::Limbs};
+    backend!(Halves<V4>, "avx2", "avx2");
+}
 
-    /// The backend, if the processor has AVX2.
-    pub(crate) fn backend() -> Option<Backend> {
-        std::arch::is_x86_feature_detected!("avx2").then_some(Backend {
-            // SAFETY: reached only through this backend, which is given away only where there is AVX2.
-            recover: |inputs| unsafe { recover(inputs) },
-            // SAFETY: the same.
-            check: |claims| unsafe { check(claims) },
-        })
-    }
+/// For processors with AVX-512 and its multiplication of 52 bits.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512 {
+    use crate::field::{avx512::V8, limbs43::Limbs};
 
-    #[target_feature(enable = "avx2")]
-    fn recover(inputs: &[Input]) -> Vec<Outcome> {
-        // SAFETY: the processor has what this function needs too.
-        static GENERATOR: LazyLock<Generator<Limbs<V4>>> = LazyLock::new(|| unsafe { compute() });
-        thread_local! {
-            static TABLES: RefCell<Tables<Limbs<V4>>> = const { RefCell::new(Tables::new()) };
-        }
-        // Taken out and put back: a closure would not be compiled for AVX2.
-        let mut tables = TABLES.replace(Tables::new());
-        let outcomes = lockstep::recover(&GENERATOR, inputs, &mut tables);
-        TABLES.set(tables);
-        outcomes
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn compute() -> Generator<Limbs<V4>> {
-        Generator::compute()
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn check(claims: &[Claim]) -> Vec<bool> {
-        claim::check::<Limbs<V4>>(claims)
-    }
+    backend!(Limbs<V8>, "avx512f,avx512ifma", "avx512f" "avx512ifma");
 }

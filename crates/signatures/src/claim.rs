@@ -7,7 +7,10 @@
 //!
 //! Weights must not be known to who makes the signatures, before they are made.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    array,
+    collections::{HashMap, hash_map::Entry},
+};
 
 use crate::{
     field::{Field, LANES, PRIME, Words},
@@ -81,7 +84,7 @@ fn nonces<F: Field>(claims: &[Claim]) -> (Vec<Packed<F>>, Vec<bool>) {
         .chunks(LANES)
         .map(|claims| {
             let claim = |lane: usize| claims.get(lane).unwrap_or(&claims[0]);
-            let lanes = [0, 1, 2, 3];
+            let lanes: [usize; LANES] = array::from_fn(|lane| lane);
             Nonces { x: lanes.map(|lane| claim(lane).x), is_odd: lanes.map(|lane| claim(lane).is_odd) }
         })
         .collect();
@@ -96,8 +99,8 @@ fn nonces<F: Field>(claims: &[Claim]) -> (Vec<Packed<F>>, Vec<bool>) {
 
 #[inline(always)]
 fn packed<F: Field>(point: &Affine<F>) -> [Packed<F>; LANES] {
-    let ([a, b, c, d], [i, j, k, l]) = (point.x.pack(), point.y.pack());
-    [[a, i], [b, j], [c, k], [d, l]]
+    let (x, y) = (point.x.pack(), point.y.pack());
+    array::from_fn(|lane| [x[lane], y[lane]])
 }
 
 /// The different keys, the generator before them, each with its image λ times it.
@@ -129,14 +132,14 @@ impl<F: Field> Keys<F> {
     fn new(coordinates: &[(Words, Words)]) -> Self {
         let (beta, seven) = (F::from_words(&[BETA; LANES]), F::small(7));
         let mut keys = Self { points: Vec::new(), on_curve: Vec::new() };
-        for four in coordinates.chunks(LANES) {
+        for group in coordinates.chunks(LANES) {
             let mut lanes = [GENERATOR; LANES];
-            lanes[..four.len()].copy_from_slice(four);
+            lanes[..group.len()].copy_from_slice(group);
             let (x, y) = (F::from_words(&lanes.map(|(x, _)| x)), F::from_words(&lanes.map(|(_, y)| y)));
             let on_curve = zero_lanes(&x.square().mul(&x).add(&seven).sub::<1>(&y.square()));
             let points = packed(&Affine { x, y });
             let images = packed(&Affine { x: x.mul(&beta), y });
-            for (lane, coordinates) in four.iter().enumerate() {
+            for (lane, coordinates) in group.iter().enumerate() {
                 keys.points.push([points[lane], images[lane]]);
                 keys.on_curve.push(on_curve[lane] != 0 && is_below_prime(coordinates));
             }

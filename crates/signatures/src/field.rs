@@ -1,8 +1,8 @@
-//! Four elements of secp256k1's base field at once.
+//! Eight elements of secp256k1's base field at once.
 //!
 //! The prime is p = 2^256 - 2^32 - 977. Everything above this module is written once over [`Field`] and works on [`LANES`]
-//! independent elements; an implementation holds them in vector registers ([`limbs`] over [`avx2`]) or one after the other
-//! ([`portable`]). Nothing here takes the same time for all inputs: signatures and public keys are public.
+//! independent elements; an implementation holds them in vector registers ([`limbs43`] over [`avx512`], [`limbs29`] over [`avx2`]) or one
+//! after the other ([`portable`]). Nothing here takes the same time for all inputs: signatures and public keys are public.
 //!
 //! # Magnitudes
 //! Limbs are wider than needed, so that sums and differences need no carries. An element's *magnitude* says by how much
@@ -19,16 +19,22 @@
 //!
 //! The tests run the whole recovery over limbs that check each of these bounds.
 
+#![expect(clippy::cast_possible_truncation, reason = "wide numbers are cut into words on purpose")]
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
 #[cfg(any(target_arch = "x86_64", test))]
-pub(crate) mod limbs;
+pub(crate) mod limbs29;
+#[cfg(any(target_arch = "x86_64", test))]
+pub(crate) mod limbs43;
 pub(crate) mod portable;
 #[cfg(test)]
 pub(crate) mod tests;
 
 /// Elements that are computed at once.
-pub(crate) const LANES: usize = 4;
+pub(crate) const LANES: usize = 8;
 
 /// A number of 256 bits, least significant word first.
 pub(crate) type Words = [u64; 4];
@@ -169,4 +175,32 @@ pub(crate) fn add_small(words: &Words, value: u64) -> (Words, bool) {
         (*word, carry) = (total, u64::from(overflow));
     }
     (sum, carry != 0)
+}
+
+/// A number of 256 bits in limbs of `BITS` bits.
+fn split<const BITS: usize, const LIMBS: usize>(words: &Words) -> [u64; LIMBS] {
+    std::array::from_fn(|i| {
+        let (word, shift) = (i * BITS / 64, i * BITS % 64);
+        let above = words.get(word + 1).copied().unwrap_or(0);
+        let wide = u128::from(words[word]) | u128::from(above) << 64;
+        (wide >> shift) as u64 & ((1 << BITS) - 1)
+    })
+}
+
+/// The least representative of what limbs of `BITS` bits and magnitude 1 stand for.
+fn join<const BITS: usize, const LIMBS: usize>(limbs: &[u64; LIMBS]) -> Words {
+    // Up to five words: limbs overlap by their excess.
+    let mut words = [0_u64; 5];
+    for (i, limb) in limbs.iter().enumerate() {
+        let (word, shift) = (i * BITS / 64, i * BITS % 64);
+        let mut carry = u128::from(*limb) << shift;
+        for word in &mut words[word..] {
+            carry += u128::from(*word);
+            *word = carry as u64;
+            carry >>= 64;
+        }
+    }
+    let [a, b, c, d, excess] = words;
+    let (folded, overflow) = add_small(&[a, b, c, d], excess * FOLD);
+    canonical(&if overflow { add_small(&folded, FOLD).0 } else { folded })
 }

@@ -3,6 +3,8 @@
 //! For each window of [`WIDTH`] bits of a scalar the table holds all odd multiples below 2^[`WIDTH`] of the generator times the window's
 //! weight. A product with the generator is then a sum of [`WINDOWS`] points without any doubling.
 
+use std::array;
+
 use crate::{
     field::{Field, LANES, Mask},
     point::{Affine, Divisions, GENERATOR, divide_all},
@@ -35,13 +37,13 @@ impl<F: Field> Generator<F> {
         (&self.multiples[window * MULTIPLES + index], negative)
     }
 
-    /// Computes the table, all windows at the same time, four in the lanes.
+    /// Computes the table, all windows at the same time, eight in the lanes.
     #[inline(always)]
     pub(crate) fn compute() -> Self {
         let bases = Self::bases();
         let groups: Vec<[Packed<F>; LANES]> = bases
             .chunks(LANES)
-            .map(|chunk| std::array::from_fn(|lane| *chunk.get(lane).unwrap_or(&chunk[0])))
+            .map(|chunk| array::from_fn(|lane| *chunk.get(lane).unwrap_or(&chunk[0])))
             .collect();
         let mut growing = Growing::<F, MULTIPLES> {
             multiples: vec![[[F::Packed::default(); 2]; MULTIPLES]; groups.len() * LANES],
@@ -52,7 +54,7 @@ impl<F: Field> Generator<F> {
             for (lane, base) in bases.iter().enumerate() {
                 growing.multiples[group * LANES + lane][0] = *base;
             }
-            growing.even.push(unpack(std::array::from_fn(|lane| &bases[lane])));
+            growing.even.push(unpack(array::from_fn(|lane| &bases[lane])));
         }
         growing.grow(&mut Vec::new());
         let mut multiples = growing.multiples.into_flattened();
@@ -85,11 +87,10 @@ pub(crate) fn odd_digit(digit: usize, width: usize) -> (usize, u64) {
     if digit >= half { (digit - half, 0) } else { (half - 1 - digit, u64::MAX) }
 }
 
-/// Four points from where they rest.
+/// Eight points from where they rest.
 #[inline(always)]
 pub(crate) fn unpack<F: Field>(points: [&Packed<F>; LANES]) -> Affine<F> {
-    let [a, b, c, d] = points;
-    Affine { x: F::unpack([&a[0], &b[0], &c[0], &d[0]]), y: F::unpack([&a[1], &b[1], &c[1], &d[1]]) }
+    Affine { x: F::unpack(points.map(|[x, _]| x)), y: F::unpack(points.map(|[_, y]| y)) }
 }
 
 /// One doubling.
@@ -147,7 +148,7 @@ impl<F: Field, const N: usize> Growing<F, N> {
     #[inline(always)]
     fn odd(&self, group: usize, position: usize) -> [&Packed<F>; LANES] {
         let lanes = &self.multiples[group * LANES..][..LANES];
-        [&lanes[0][position], &lanes[1][position], &lanes[2][position], &lanes[3][position]]
+        array::from_fn(|lane| &lanes[lane][position])
     }
 }
 
@@ -163,8 +164,7 @@ impl<F: Field, const N: usize> Divisions<F> for Growing<F, N> {
         match position {
             None => even.y.double(),
             Some(position) => {
-                let [a, b, c, d] = self.odd(group, position);
-                even.difference(&F::unpack([&a[0], &b[0], &c[0], &d[0]]))
+                even.difference(&F::unpack(self.odd(group, position).map(|[x, _]| x)))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Recovers the senders of many transactions at once.
 //!
 //! Reading order: [`recover_all`] in `recover` (what goes in and out), `lockstep` (the algorithm), `point` and `generator` (points,
-//! four at once), `field` (the arithmetic below), `scalar` (the arithmetic modulo the order). Beside it: `claim` (checking keys that are
+//! eight at once), `field` (the arithmetic below), `scalar` (the arithmetic modulo the order). Beside it: `claim` (checking keys that are
 //! given), `known` (where those come from).
 
 mod backend;

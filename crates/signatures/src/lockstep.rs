@@ -13,6 +13,8 @@
 //! 2, 3, 5 and 6 share an inversion in each round. No step branches on the signature: digits are odd, hence never zero. What
 //! remains is found by a divisor that is zero or a Z that is: then the outcome is [`Outcome::Unknown`].
 
+use std::array;
+
 use crate::{
     field::{Field, LANES, Mask, Words, root},
     generator::{self, Generator, Growing, Packed, odd_digit, unpack},
@@ -112,14 +114,14 @@ pub(crate) fn recover<F: Field>(generator: &Generator<F>, inputs: &[Input], tabl
     (0..inputs.len()).map(outcome).collect()
 }
 
-/// x of four points, below the prime, and whether their y is odd.
+/// x of eight points, below the prime, and whether their y is odd.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nonces {
     pub(crate) x: [Words; LANES],
     pub(crate) is_odd: [bool; LANES],
 }
 
-/// Four signatures, with the signs of their scalars' digits.
+/// Eight signatures, with the signs of their scalars' digits.
 #[derive(Debug)]
 struct Group {
     nonces: Nonces,
@@ -132,10 +134,10 @@ struct Group {
 }
 
 impl Group {
-    /// The last lanes repeat the first signature if there are fewer than four.
+    /// The last lanes repeat the first signature if there are fewer than lanes.
     fn new(inputs: &[Input]) -> Self {
         let input = |lane: usize| inputs.get(lane).unwrap_or(&inputs[0]);
-        let lanes = [0, 1, 2, 3];
+        let lanes: [usize; LANES] = array::from_fn(|lane| lane);
         let odd = lanes.map(|lane| input(lane).u1.odd());
         Self {
             nonces: Nonces { x: lanes.map(|lane| input(lane).x), is_odd: lanes.map(|lane| input(lane).is_odd) },
@@ -198,14 +200,13 @@ fn multiples<F: Field>(
     growing.grow(prefixes);
     let beta = F::from_words(&[BETA; LANES]);
     multiples.resize(points.len() * LANES, [[F::Packed::default(); 3]; MULTIPLES]);
-    for (four, packed) in multiples.chunks_exact_mut(LANES).zip(growing.multiples.chunks_exact(LANES)) {
+    for (group, packed) in multiples.chunks_exact_mut(LANES).zip(growing.multiples.chunks_exact(LANES)) {
         for position in 0..MULTIPLES {
-            let [a, b, c, d] = [&packed[0], &packed[1], &packed[2], &packed[3]];
-            let x = F::unpack([&a[position][0], &b[position][0], &c[position][0], &d[position][0]]);
+            let x = F::unpack(array::from_fn(|lane| &packed[lane][position][0]));
             let images = x.mul(&beta).pack();
             for lane in 0..LANES {
                 let [x, y] = packed[lane][position];
-                four[lane][position] = [x, y, images[lane]];
+                group[lane][position] = [x, y, images[lane]];
             }
         }
     }
@@ -224,20 +225,19 @@ impl<F: Field> Pairs<'_, F> {
     #[inline(always)]
     fn select(&self, index: usize, half: usize) -> ([&[F::Packed; 3]; LANES], Mask) {
         let (group, position) = (index / WINDOWS, index % WINDOWS);
-        let mut selected = [(&self.multiples[0][0], 0); LANES];
-        for (lane, selected) in selected.iter_mut().enumerate() {
+        let (mut selected, mut negate) = ([&self.multiples[0][0]; LANES], [0; LANES]);
+        for lane in 0..LANES {
             let digit = window(&self.groups[group].halves[lane][half], position * WIDTH, WIDTH);
             let (index, negative) = odd_digit(digit, WIDTH);
-            *selected = (&self.multiples[group * LANES + lane][index], negative);
+            selected[lane] = &self.multiples[group * LANES + lane][index];
+            negate[lane] = negative;
         }
-        let [(a, i), (b, j), (c, k), (d, l)] = selected;
-        ([a, b, c, d], [i, j, k, l])
+        (selected, negate)
     }
 
     #[inline(always)]
     fn coordinate(selected: [&[F::Packed; 3]; LANES], coordinate: usize) -> F {
-        let [a, b, c, d] = selected;
-        F::unpack([&a[coordinate], &b[coordinate], &c[coordinate], &d[coordinate]])
+        F::unpack(selected.map(|multiple| &multiple[coordinate]))
     }
 }
 
@@ -352,14 +352,13 @@ impl<F: Field> Selected<'_, '_, F> {
     #[inline(always)]
     fn select(&self, index: usize, position: usize) -> ([&Packed<F>; LANES], Mask) {
         let (group, window) = (&self.groups[index / PAIRS], 2 * (index % PAIRS) + position);
-        let mut selected = [self.generator.multiple(0, 0); LANES];
-        for (lane, selected) in selected.iter_mut().enumerate() {
+        let (mut selected, mut negate) = ([self.generator.multiple(0, 0).0; LANES], [0; LANES]);
+        for lane in 0..LANES {
             let start = window * generator::WIDTH;
             let digit = self::window(&group.generator[lane], start, generator::WIDTH);
-            *selected = self.generator.multiple(window, digit);
+            (selected[lane], negate[lane]) = self.generator.multiple(window, digit);
         }
-        let [(a, i), (b, j), (c, k), (d, l)] = selected;
-        ([a, b, c, d], [i, j, k, l])
+        (selected, negate)
     }
 
     #[inline(always)]
@@ -377,10 +376,8 @@ impl<F: Field> Divisions<F> for Selected<'_, '_, F> {
 
     #[inline(always)]
     fn divisor(&self, index: usize) -> F {
-        let ([a, b, c, d], _) = self.select(index, 0);
-        let first = F::unpack([&a[0], &b[0], &c[0], &d[0]]);
-        let ([a, b, c, d], _) = self.select(index, 1);
-        F::unpack([&a[0], &b[0], &c[0], &d[0]]).sub::<1>(&first)
+        let (first, second) = (self.select(index, 0).0, self.select(index, 1).0);
+        F::unpack(second.map(|[x, _]| x)).sub::<1>(&F::unpack(first.map(|[x, _]| x)))
     }
 
     #[inline(always)]

@@ -11,6 +11,8 @@
 //! Where two points to be added are the same or opposite the sum is not computed. Honest scalars are random, so that happens
 //! only where the same point is given twice.
 
+use std::array;
+
 use crate::{
     field::{Field, LANES, Mask, Words},
     generator::{Packed, unpack},
@@ -244,15 +246,13 @@ impl<F: Field> Additions<F> {
         }
     }
 
-    /// The pairs of four additions. The last lanes repeat the last pair: they compute the same.
+    /// The pairs of eight additions. The last lanes repeat the last pair: they compute the same.
     #[inline(always)]
-    fn four(&self, index: usize) -> [[usize; 2]; LANES] {
-        let mut four = [[0; 2]; LANES];
-        for (lane, places) in four.iter_mut().enumerate() {
+    fn pairs_of(&self, index: usize) -> [[usize; 2]; LANES] {
+        array::from_fn(|lane| {
             let [first, second] = self.pairs[(index * LANES + lane).min(self.pairs.len() - 1)];
-            *places = [first as usize, second as usize];
-        }
-        four
+            [first as usize, second as usize]
+        })
     }
 }
 
@@ -263,24 +263,21 @@ impl<F: Field> Divisions<F> for Additions<F> {
 
     #[inline(always)]
     fn divisor(&self, index: usize) -> F {
-        let [[a, i], [b, j], [c, k], [d, l]] = self.four(index);
-        let points = &self.points;
-        let second = F::unpack([&points[i][0], &points[j][0], &points[k][0], &points[l][0]]);
-        second.sub::<1>(&F::unpack([&points[a][0], &points[b][0], &points[c][0], &points[d][0]]))
+        let pairs = self.pairs_of(index);
+        let second = F::unpack(pairs.map(|[_, second]| &self.points[second][0]));
+        second.sub::<1>(&F::unpack(pairs.map(|[first, _]| &self.points[first][0])))
     }
 
     #[inline(always)]
     fn finish(&mut self, index: usize, inverse: &F) {
-        let [[a, i], [b, j], [c, k], [d, l]] = self.four(index);
-        let points = &mut self.points;
-        let first: Affine<F> = unpack([&points[a], &points[b], &points[c], &points[d]]);
-        let second = unpack([&points[i], &points[j], &points[k], &points[l]]);
+        let pairs = self.pairs_of(index);
+        let first: Affine<F> = unpack(pairs.map(|[first, _]| &self.points[first]));
+        let second = unpack(pairs.map(|[_, second]| &self.points[second]));
         let sum = first.add(&second, inverse);
-        let ([x0, x1, x2, x3], [y0, y1, y2, y3]) = (sum.x.pack(), sum.y.pack());
-        points[a] = [x0, y0];
-        points[b] = [x1, y1];
-        points[c] = [x2, y2];
-        points[d] = [x3, y3];
+        let (x, y) = (sum.x.pack(), sum.y.pack());
+        for lane in 0..LANES {
+            self.points[pairs[lane][0]] = [x[lane], y[lane]];
+        }
     }
 
     fn reject(&mut self, _index: usize, _lanes: &Mask) {

@@ -1,4 +1,4 @@
-//! Points of the curve y² = x³ + 7, four at once.
+//! Points of the curve y² = x³ + 7, eight at once.
 //!
 //! Additions of affine points share one inversion among all additions that do not depend on each other (Montgomery's trick), after
 //! which each costs six products; chains that depend on themselves use Jacobian coordinates.
@@ -17,14 +17,14 @@ pub(crate) const GENERATOR: (Words, Words) = (
 pub(crate) const BETA: Words =
     [0xc139_6c28_7195_01ee, 0x9cf0_4975_12f5_8995, 0x6e64_479e_ac34_34e9, 0x7ae9_6a2b_657c_0710];
 
-/// Four points with both coordinates, y of a magnitude up to 2.
+/// Eight points with both coordinates, y of a magnitude up to 2.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Affine<F> {
     pub(crate) x: F,
     pub(crate) y: F,
 }
 
-/// Four points (X / Z², Y / Z³).
+/// Eight points (X / Z², Y / Z³).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Jacobian<F> {
     pub(crate) x: F,

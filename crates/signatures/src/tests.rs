@@ -14,7 +14,7 @@ use crate::{
     PublicKey, RecoveryError, Signed,
     backend::{self, Backend},
     claim,
-    field::{limbs::Limbs, tests::Checked},
+    field::{limbs29::Halves, limbs43, tests::{Checked, Checked52}},
     generator::Generator,
     lockstep::{self, Tables},
     recover::{recover_hinted_with, recover_with},
@@ -28,17 +28,22 @@ const LAMBDA: U256 = uint!(0x5363ad4cc05c30e0a5261c028812645a122e22ea20816678df0
 
 /// What is checked with many signatures.
 fn fast() -> Vec<(&'static str, Backend)> {
-    backends().into_iter().filter(|(name, _)| *name != "checked").collect()
+    backends().into_iter().filter(|(name, _)| !name.starts_with("checked")).collect()
 }
 
 /// All that this processor can run, and limbs that check their bounds, slowly.
 fn backends() -> Vec<(&'static str, Backend)> {
-    static GENERATOR: LazyLock<Generator<Limbs<Checked>>> = LazyLock::new(Generator::compute);
+    static GENERATOR: LazyLock<Generator<Halves<Checked>>> = LazyLock::new(Generator::compute);
+    static GENERATOR_52: LazyLock<Generator<limbs43::Limbs<Checked52>>> = LazyLock::new(Generator::compute);
     let recover: fn(&[_]) -> _ = |inputs| lockstep::recover(&GENERATOR, inputs, &mut Tables::new());
-    let checked = Backend { recover, check: claim::check::<Limbs<Checked>> };
-    let mut backends = vec![("portable", backend::PORTABLE), ("checked", checked)];
+    let checked = Backend { recover, check: claim::check::<Halves<Checked>> };
+    let recover: fn(&[_]) -> _ = |inputs| lockstep::recover(&GENERATOR_52, inputs, &mut Tables::new());
+    let checked_52 = Backend { recover, check: claim::check::<limbs43::Limbs<Checked52>> };
+    let mut backends = vec![("portable", backend::PORTABLE), ("checked", checked), ("checked, 52 bits", checked_52)];
     #[cfg(target_arch = "x86_64")]
     backends.extend(backend::avx2::backend().map(|backend| ("avx2", backend)));
+    #[cfg(target_arch = "x86_64")]
+    backends.extend(backend::avx512::backend().map(|backend| ("avx512", backend)));
     backends
 }
 

@@ -7,10 +7,7 @@ use std::arch::x86_64::{
     _mm256_slli_epi64, _mm256_srli_epi64, _mm256_sub_epi64, _mm256_unpackhi_epi64, _mm256_unpacklo_epi64,
 };
 
-use super::{
-    LANES,
-    limbs::{self, Limbs, Vector},
-};
+use super::limbs29::{self, Limbs, LANES, Vector};
 
 /// Four words in a register.
 #[derive(Clone, Copy, Debug)]
@@ -116,29 +113,29 @@ impl Vector for V4 {
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 fn multiply(a: &Limbs<V4>, b: &Limbs<V4>) -> Limbs<V4> {
-    limbs::multiply(a, b)
+    limbs29::multiply(a, b)
 }
 
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 fn multiply_sub<const K: u64>(a: &Limbs<V4>, b: &Limbs<V4>, subtrahend: &Limbs<V4>) -> Limbs<V4> {
-    limbs::multiply_sub::<K, V4>(a, b, subtrahend)
+    limbs29::multiply_sub::<K, V4>(a, b, subtrahend)
 }
 
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 fn square(a: &Limbs<V4>) -> Limbs<V4> {
-    limbs::square(a)
+    limbs29::square(a)
 }
 
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 fn square_times(a: &Limbs<V4>, count: usize) -> Limbs<V4> {
-    limbs::square_times(a, count)
+    limbs29::square_times(a, count)
 }
 
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 fn square_sub<const K: u64>(a: &Limbs<V4>, subtrahend: &Limbs<V4>) -> Limbs<V4> {
-    limbs::square_sub::<K, V4>(a, subtrahend)
+    limbs29::square_sub::<K, V4>(a, subtrahend)
 }

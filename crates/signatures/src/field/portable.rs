@@ -5,7 +5,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "wide products are cut into words on purpose")]
 #![expect(clippy::needless_range_loop, reason = "indices name limbs and lanes, and loops over them unroll")]
 
-use super::{FOLD, Field, LANES, Mask, Words, add_small, canonical};
+use super::{FOLD, Field, LANES, Mask, Words, join, split};
 
 const LIMBS: usize = 5;
 
@@ -24,7 +24,7 @@ const BIAS: [u64; LIMBS] = {
 /// One element.
 type Limbs = [u64; LIMBS];
 
-/// Four elements.
+/// Eight elements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Portable([Limbs; LANES]);
 
@@ -116,14 +116,11 @@ impl Field for Portable {
     type Packed = Limbs;
 
     fn from_words(words: &[Words; LANES]) -> Self {
-        Self(words.map(|[a, b, c, d]| {
-            let mask = LIMB_MASK;
-            [a & mask, (a >> 52 | b << 12) & mask, (b >> 40 | c << 24) & mask, (c >> 28 | d << 36) & mask, d >> 16]
-        }))
+        Self(words.map(|words| split::<52, LIMBS>(&words)))
     }
 
     fn to_words(&self) -> [Words; LANES] {
-        self.0.map(|limbs| join(&limbs))
+        self.0.map(|limbs| join::<52, LIMBS>(&limbs))
     }
 
     fn unpack(packed: [&Self::Packed; LANES]) -> Self {
@@ -183,20 +180,4 @@ impl Field for Portable {
 /// The negative, by a multiple of the prime.
 fn negative<const K: u64>(element: &Portable) -> Portable {
     Portable(element.0.map(|limbs| std::array::from_fn(|i| K * BIAS[i] - limbs[i])))
-}
-
-/// The least representative of what limbs of magnitude 1 stand for.
-fn join(limbs: &Limbs) -> Words {
-    let mut words = [0_u64; 5];
-    for (i, limb) in limbs.iter().enumerate() {
-        let mut carry = u128::from(*limb) << (i * 52 % 64);
-        for word in &mut words[i * 52 / 64..] {
-            carry += u128::from(*word);
-            *word = carry as u64;
-            carry >>= 64;
-        }
-    }
-    let [a, b, c, d, excess] = words;
-    let (folded, overflow) = add_small(&[a, b, c, d], excess * FOLD);
-    canonical(&if overflow { add_small(&folded, FOLD).0 } else { folded })
 }

@@ -4,14 +4,15 @@ use num_bigint::BigUint;
 use proptest::prelude::*;
 
 use super::{
-    limbs::{Limbs, Vector},
+    limbs29::{self, Halves, Limbs, Vector},
+    limbs43,
     portable::Portable,
     *,
 };
 
 /// Lanes whose operations fail when they lose a bit.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Checked([u64; LANES]);
+pub(crate) struct Checked([u64; limbs29::LANES]);
 
 impl Checked {
     #[inline(never)]
@@ -21,16 +22,16 @@ impl Checked {
 }
 
 impl Vector for Checked {
-    fn load(words: &[u64; LANES]) -> Self {
+    fn load(words: &[u64; limbs29::LANES]) -> Self {
         Self(*words)
     }
 
-    fn store(self) -> [u64; LANES] {
+    fn store(self) -> [u64; limbs29::LANES] {
         self.0
     }
 
     fn splat(word: u64) -> Self {
-        Self([word; LANES])
+        Self([word; limbs29::LANES])
     }
 
     fn add(self, other: Self) -> Self {
@@ -60,34 +61,138 @@ impl Vector for Checked {
         Self(self.0.map(|word| word >> N))
     }
 
-    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+    fn transpose(rows: [Self; limbs29::LANES]) -> [Self; limbs29::LANES] {
         std::array::from_fn(|i| Self(rows.map(|row| row.0[i])))
     }
 
     // Calls of their own, or the compiler would need minutes.
     #[inline(never)]
     fn multiply(a: &Limbs<Self>, b: &Limbs<Self>) -> Limbs<Self> {
-        limbs::multiply(a, b)
+        limbs29::multiply(a, b)
     }
 
     #[inline(never)]
     fn multiply_sub<const K: u64>(a: &Limbs<Self>, b: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
-        limbs::multiply_sub::<K, Self>(a, b, subtrahend)
+        limbs29::multiply_sub::<K, Self>(a, b, subtrahend)
     }
 
     #[inline(never)]
     fn square(a: &Limbs<Self>) -> Limbs<Self> {
-        limbs::square(a)
+        limbs29::square(a)
     }
 
     #[inline(never)]
     fn square_times(a: &Limbs<Self>, count: usize) -> Limbs<Self> {
-        limbs::square_times(a, count)
+        limbs29::square_times(a, count)
     }
 
     #[inline(never)]
     fn square_sub<const K: u64>(a: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
-        limbs::square_sub::<K, Self>(a, subtrahend)
+        limbs29::square_sub::<K, Self>(a, subtrahend)
+    }
+}
+
+/// The same for products of 52 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checked52([u64; LANES]);
+
+impl Checked52 {
+    #[inline(never)]
+    fn zip(self, other: Self, f: fn(u64, u64) -> Option<u64>) -> Self {
+        Self(std::array::from_fn(|lane| f(self.0[lane], other.0[lane]).expect("a bound does not hold")))
+    }
+
+    fn product(self, other: Self, part: fn(u128) -> u128) -> Self {
+        Self(std::array::from_fn(|lane| {
+            let (a, b) = (self.0[lane], other.0[lane]);
+            assert!(a >> 52 == 0 && b >> 52 == 0, "a factor is too large");
+            u64::try_from(part(u128::from(a) * u128::from(b))).unwrap()
+        }))
+    }
+}
+
+impl limbs43::Vector for Checked52 {
+    fn load(words: &[u64; LANES]) -> Self {
+        Self(*words)
+    }
+
+    fn splat(word: u64) -> Self {
+        Self([word; LANES])
+    }
+
+    fn add(self, other: Self) -> Self {
+        self.zip(other, u64::checked_add)
+    }
+
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, u64::checked_sub)
+    }
+
+    #[inline(never)]
+    fn add_low(self, a: Self, b: Self) -> Self {
+        self.add(a.product(b, |product| product & ((1 << 52) - 1)))
+    }
+
+    #[inline(never)]
+    fn add_high(self, a: Self, b: Self) -> Self {
+        self.add(a.product(b, |product| product >> 52))
+    }
+
+    fn and(self, other: Self) -> Self {
+        self.zip(other, |a, b| Some(a & b))
+    }
+
+    fn shl<const N: u32>(self) -> Self {
+        Self(self.0.map(|word| {
+            assert!(word.leading_zeros() >= N, "a bound does not hold");
+            word << N
+        }))
+    }
+
+    fn shr<const N: u32>(self) -> Self {
+        Self(self.0.map(|word| word >> N))
+    }
+
+    fn replace_if(self, mask: &Mask, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| if mask[lane] == 0 { self.0[lane] } else { other.0[lane] }))
+    }
+
+    fn gather(elements: [&[u64; limbs43::LIMBS]; LANES]) -> [Self; limbs43::LIMBS] {
+        std::array::from_fn(|limb| Self(elements.map(|element| element[limb])))
+    }
+
+    fn scatter(limbs: [Self; limbs43::LIMBS]) -> [[u64; limbs43::LIMBS]; LANES] {
+        std::array::from_fn(|lane| limbs.map(|limb| limb.0[lane]))
+    }
+
+    // Calls of their own, as above.
+    #[inline(never)]
+    fn multiply(a: &limbs43::Limbs<Self>, b: &limbs43::Limbs<Self>) -> limbs43::Limbs<Self> {
+        limbs43::multiply(a, b)
+    }
+
+    #[inline(never)]
+    fn multiply_sub<const K: u64>(
+        a: &limbs43::Limbs<Self>,
+        b: &limbs43::Limbs<Self>,
+        subtrahend: &limbs43::Limbs<Self>,
+    ) -> limbs43::Limbs<Self> {
+        limbs43::multiply_sub::<K, Self>(a, b, subtrahend)
+    }
+
+    #[inline(never)]
+    fn square(a: &limbs43::Limbs<Self>) -> limbs43::Limbs<Self> {
+        limbs43::square(a)
+    }
+
+    #[inline(never)]
+    fn square_times(a: &limbs43::Limbs<Self>, count: usize) -> limbs43::Limbs<Self> {
+        limbs43::square_times(a, count)
+    }
+
+    #[inline(never)]
+    fn square_sub<const K: u64>(a: &limbs43::Limbs<Self>, subtrahend: &limbs43::Limbs<Self>) -> limbs43::Limbs<Self> {
+        limbs43::square_sub::<K, Self>(a, subtrahend)
     }
 }
 
@@ -111,7 +216,7 @@ fn words() -> impl Strategy<Value = Words> {
 }
 
 fn lanes() -> impl Strategy<Value = [Words; LANES]> {
-    proptest::array::uniform4(words())
+    proptest::array::uniform8(words())
 }
 
 fn check<F: Field>(result: &F, expected: impl Fn(usize) -> BigUint) {
@@ -135,7 +240,8 @@ fn agree<F: Field>(a: &[Words; LANES], b: &[Words; LANES], mask: &Mask) {
         (if mask[i] == 0 { na[i].clone() } else { 2_u8 * &p - &na[i] }) * 3_u8 * &nb[i]
     });
     let packed = fa.mul(&fb).pack();
-    check(&F::unpack([&packed[1], &packed[2], &packed[3], &packed[0]]), |i| &na[(i + 1) % 4] * &nb[(i + 1) % 4]);
+    let next = |i: usize| (i + 1) % LANES;
+    check(&F::unpack(std::array::from_fn(|i| &packed[next(i)])), |i| &na[next(i)] * &nb[next(i)]);
 }
 
 fn powers<F: Field>(a: &[Words; LANES]) {
@@ -153,10 +259,15 @@ proptest! {
     fn arithmetic_agrees_with_integers(a in lanes(), b in lanes(), signs in any::<[bool; LANES]>()) {
         let mask = signs.map(|negative| if negative { u64::MAX } else { 0 });
         agree::<Portable>(&a, &b, &mask);
-        agree::<Limbs<Checked>>(&a, &b, &mask);
+        agree::<Halves<Checked>>(&a, &b, &mask);
+        agree::<limbs43::Limbs<Checked52>>(&a, &b, &mask);
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
-            agree::<Limbs<avx2::V4>>(&a, &b, &mask);
+            agree::<Halves<avx2::V4>>(&a, &b, &mask);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if crate::backend::avx512::backend().is_some() {
+            agree::<limbs43::Limbs<avx512::V8>>(&a, &b, &mask);
         }
     }
 }
@@ -167,10 +278,15 @@ proptest! {
     #[test]
     fn powers_agree_with_integers(a in lanes()) {
         powers::<Portable>(&a);
-        powers::<Limbs<Checked>>(&a);
+        powers::<Halves<Checked>>(&a);
+        powers::<limbs43::Limbs<Checked52>>(&a);
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
-            powers::<Limbs<avx2::V4>>(&a);
+            powers::<Halves<avx2::V4>>(&a);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if crate::backend::avx512::backend().is_some() {
+            powers::<limbs43::Limbs<avx512::V8>>(&a);
         }
     }
 }

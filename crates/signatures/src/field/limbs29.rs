@@ -1,4 +1,4 @@
-//! Elements in nine limbs of 29 bits, one vector a limb, one element a lane.
+//! Elements in nine limbs of 29 bits, one vector a limb, one element a lane, four lanes a vector and two vectors side by side.
 //!
 //! A product of two limbs fits the 64 bits of its lane with room for eight more, so a column of the schoolbook product needs
 //! no carry until it is complete. The columns from 2^261 on are carried, then folded: 2^261 = 2^37 + 31264 modulo the prime. The
@@ -8,10 +8,12 @@
 //! Why 29 and not 26 bits, as is usual: 81 products instead of 100, a square with 45 instead of 55, for magnitudes up to 6 instead
 //! of hundreds. With `mul_sub` and `square_sub` that is enough for all point formulas.
 
-#![expect(clippy::cast_possible_truncation, reason = "wide products are cut into words on purpose")]
 #![expect(clippy::needless_range_loop, reason = "indices name limbs and lanes, and loops over them unroll")]
 
-use super::{FOLD, Field, LANES, Mask, Words, canonical};
+use super::{Field, Mask, Words, join, split};
+
+/// Lanes of a vector.
+pub(crate) const LANES: usize = 4;
 
 /// Limbs of an element.
 const LIMBS: usize = 9;
@@ -256,14 +258,13 @@ impl<V: Vector> Limbs<V> {
     }
 }
 
-impl<V: Vector> Field for Limbs<V> {
-    /// Limbs in pairs, the odd ones above the even ones.
-    type Packed = [u64; 5];
+/// Limbs in pairs, the odd ones above the even ones.
+type Packed = [u64; 5];
 
+impl<V: Vector> Limbs<V> {
     #[inline(always)]
-    fn from_words(words: &[Words; LANES]) -> Self {
-        let [a, b, c, d] = *words;
-        let (a, b, c, d) = (split(&a), split(&b), split(&c), split(&d));
+    fn from_words([a, b, c, d]: &[Words; LANES]) -> Self {
+        let (a, b, c, d) = (split::<29, LIMBS>(a), split::<29, LIMBS>(b), split::<29, LIMBS>(c), split::<29, LIMBS>(d));
         let mut limbs = [V::splat(0); LIMBS];
         for i in 0..LIMBS {
             limbs[i] = V::load(&[a[i], b[i], c[i], d[i]]);
@@ -272,19 +273,18 @@ impl<V: Vector> Field for Limbs<V> {
     }
 
     #[inline(always)]
-    fn to_words(&self) -> [Words; LANES] {
+    fn to_words(self) -> [Words; LANES] {
         let mut lanes = [[0; LIMBS]; LANES];
         for i in 0..LIMBS {
             let [a, b, c, d] = self.0[i].store();
             (lanes[0][i], lanes[1][i], lanes[2][i], lanes[3][i]) = (a, b, c, d);
         }
-        lanes.map(|limbs| join(&limbs))
+        lanes.map(|limbs| join::<29, LIMBS>(&limbs))
     }
 
     #[inline(always)]
-    fn unpack(packed: [&Self::Packed; LANES]) -> Self {
+    fn unpack([a, b, c, d]: [&Packed; LANES]) -> Self {
         let low = V::splat(u64::from(u32::MAX));
-        let [a, b, c, d] = packed;
         let pairs = V::transpose([
             V::load(&[a[0], a[1], a[2], a[3]]),
             V::load(&[b[0], b[1], b[2], b[3]]),
@@ -300,7 +300,7 @@ impl<V: Vector> Field for Limbs<V> {
     }
 
     #[inline(always)]
-    fn pack(&self) -> [Self::Packed; LANES] {
+    fn pack(&self, packed: &mut [Packed]) {
         let Self(limbs) = self;
         let mut pairs = [limbs[0]; LANES];
         for i in 0..LANES {
@@ -308,50 +308,10 @@ impl<V: Vector> Field for Limbs<V> {
         }
         let rows = V::transpose(pairs);
         let highest = limbs[LIMBS - 1].store();
-        let mut packed = [[0; 5]; LANES];
         for lane in 0..LANES {
             let [a, b, c, d] = rows[lane].store();
             packed[lane] = [a, b, c, d, highest[lane]];
         }
-        packed
-    }
-
-    #[inline(always)]
-    fn negate_packed(packed: &Self::Packed) -> Self::Packed {
-        // No borrow passes between the limbs of a pair: each limb is below its bias.
-        let mut negative = [BIAS[LIMBS - 1]; 5];
-        for i in 0..LIMBS / 2 {
-            negative[i] = BIAS[2 * i] | BIAS[2 * i + 1] << 32;
-        }
-        for (negative, word) in negative.iter_mut().zip(packed) {
-            *negative -= word;
-        }
-        negative
-    }
-
-    #[inline(always)]
-    fn mul(&self, other: &Self) -> Self {
-        V::multiply(self, other)
-    }
-
-    #[inline(always)]
-    fn mul_sub<const K: u64>(&self, other: &Self, subtrahend: &Self) -> Self {
-        V::multiply_sub::<K>(self, other, subtrahend)
-    }
-
-    #[inline(always)]
-    fn square(&self) -> Self {
-        V::square(self)
-    }
-
-    #[inline(always)]
-    fn square_times(&self, count: usize) -> Self {
-        V::square_times(self, count)
-    }
-
-    #[inline(always)]
-    fn square_sub<const K: u64>(&self, subtrahend: &Self) -> Self {
-        V::square_sub::<K>(self, subtrahend)
     }
 
     #[inline(always)]
@@ -379,14 +339,9 @@ impl<V: Vector> Field for Limbs<V> {
     }
 
     #[inline(always)]
-    fn triple(&self) -> Self {
-        self.add(self).add(self).carried()
-    }
-
-    #[inline(always)]
-    fn negate_if(&self, mask: &Mask) -> Self {
-        let set = V::load(mask);
-        let [a, b, c, d] = *mask;
+    fn negate_if(&self, mask: [u64; LANES]) -> Self {
+        let set = V::load(&mask);
+        let [a, b, c, d] = mask;
         let clear = V::load(&[!a, !b, !c, !d]);
         let Self(mut limbs) = *self;
         for i in 0..LIMBS {
@@ -397,29 +352,102 @@ impl<V: Vector> Field for Limbs<V> {
     }
 }
 
-/// A number of 256 bits in limbs.
-fn split(words: &Words) -> [u64; LIMBS] {
-    std::array::from_fn(|i| {
-        let (word, shift) = (i * 29 / 64, i * 29 % 64);
-        let above = words.get(word + 1).map_or(0, |above| above.checked_shl(64 - shift as u32).unwrap_or(0));
-        ((words[word] >> shift) | above) & LIMB_MASK
-    })
-}
+/// Eight elements: two vectors of four for each limb.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Halves<V>(Limbs<V>, Limbs<V>);
 
-/// The least representative of what limbs of magnitude 1 stand for.
-fn join(limbs: &[u64; LIMBS]) -> Words {
-    // Up to five words: limbs overlap by their excess.
-    let mut words = [0_u64; 5];
-    for (i, limb) in limbs.iter().enumerate() {
-        let (word, shift) = (i * 29 / 64, i * 29 % 64);
-        let mut carry = u128::from(*limb) << shift;
-        for word in &mut words[word..] {
-            carry += u128::from(*word);
-            *word = carry as u64;
-            carry >>= 64;
-        }
+impl<V: Vector> Field for Halves<V> {
+    type Packed = Packed;
+
+    #[inline(always)]
+    fn from_words([a, b, c, d, e, f, g, h]: &[Words; 2 * LANES]) -> Self {
+        Self(Limbs::from_words(&[*a, *b, *c, *d]), Limbs::from_words(&[*e, *f, *g, *h]))
     }
-    let [a, b, c, d, excess] = words;
-    let (folded, overflow) = super::add_small(&[a, b, c, d], excess * FOLD);
-    canonical(&if overflow { super::add_small(&folded, FOLD).0 } else { folded })
+
+    #[inline(always)]
+    fn to_words(&self) -> [Words; 2 * LANES] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0.to_words(), self.1.to_words());
+        [a, b, c, d, e, f, g, h]
+    }
+
+    #[inline(always)]
+    fn unpack([a, b, c, d, e, f, g, h]: [&Packed; 2 * LANES]) -> Self {
+        Self(Limbs::unpack([a, b, c, d]), Limbs::unpack([e, f, g, h]))
+    }
+
+    #[inline(always)]
+    fn pack(&self) -> [Packed; 2 * LANES] {
+        let mut packed = [[0; 5]; 2 * LANES];
+        self.0.pack(&mut packed[..LANES]);
+        self.1.pack(&mut packed[LANES..]);
+        packed
+    }
+
+    #[inline(always)]
+    fn negate_packed(packed: &Packed) -> Packed {
+        // No borrow passes between the limbs of a pair: each limb is below its bias.
+        let mut negative = [BIAS[LIMBS - 1]; 5];
+        for i in 0..LIMBS / 2 {
+            negative[i] = BIAS[2 * i] | BIAS[2 * i + 1] << 32;
+        }
+        for (negative, word) in negative.iter_mut().zip(packed) {
+            *negative -= word;
+        }
+        negative
+    }
+
+    #[inline(always)]
+    fn mul(&self, other: &Self) -> Self {
+        Self(V::multiply(&self.0, &other.0), V::multiply(&self.1, &other.1))
+    }
+
+    #[inline(always)]
+    fn mul_sub<const K: u64>(&self, other: &Self, subtrahend: &Self) -> Self {
+        Self(
+            V::multiply_sub::<K>(&self.0, &other.0, &subtrahend.0),
+            V::multiply_sub::<K>(&self.1, &other.1, &subtrahend.1),
+        )
+    }
+
+    #[inline(always)]
+    fn square(&self) -> Self {
+        Self(V::square(&self.0), V::square(&self.1))
+    }
+
+    #[inline(always)]
+    fn square_times(&self, count: usize) -> Self {
+        Self(V::square_times(&self.0, count), V::square_times(&self.1, count))
+    }
+
+    #[inline(always)]
+    fn square_sub<const K: u64>(&self, subtrahend: &Self) -> Self {
+        Self(V::square_sub::<K>(&self.0, &subtrahend.0), V::square_sub::<K>(&self.1, &subtrahend.1))
+    }
+
+    #[inline(always)]
+    fn add(&self, other: &Self) -> Self {
+        Self(self.0.add(&other.0), self.1.add(&other.1))
+    }
+
+    #[inline(always)]
+    fn sub<const K: u64>(&self, other: &Self) -> Self {
+        Self(self.0.sub::<K>(&other.0), self.1.sub::<K>(&other.1))
+    }
+
+    #[inline(always)]
+    fn set(&mut self, value: &Self) {
+        self.0.set(&value.0);
+        self.1.set(&value.1);
+    }
+
+    #[inline(always)]
+    fn triple(&self) -> Self {
+        let Self(first, second) = self;
+        Self(first.add(first).add(first).carried(), second.add(second).add(second).carried())
+    }
+
+    #[inline(always)]
+    fn negate_if(&self, [a, b, c, d, e, f, g, h]: &Mask) -> Self {
+        Self(self.0.negate_if([*a, *b, *c, *d]), self.1.negate_if([*e, *f, *g, *h]))
+    }
 }

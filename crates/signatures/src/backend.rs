@@ -12,6 +12,8 @@ use crate::{
 /// The arithmetic of one field implementation. Both functions want at least one input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backend {
+    /// Signatures that are recovered at once: enough to share inversions, few enough for the caches.
+    pub(crate) batch: usize,
     /// [`lockstep::recover`].
     pub(crate) recover: fn(&[Input]) -> Vec<Outcome>,
     /// [`claim::check`].
@@ -19,7 +21,7 @@ pub(crate) struct Backend {
 }
 
 /// For every processor.
-pub(crate) const PORTABLE: Backend = Backend { recover: recover_portable, check: claim::check::<Portable> };
+pub(crate) const PORTABLE: Backend = Backend { batch: 128, recover: recover_portable, check: claim::check::<Portable> };
 
 impl Backend {
     /// The fastest one that this processor has.
@@ -45,7 +47,7 @@ fn recover_portable(inputs: &[Input]) -> Vec<Outcome> {
 /// Everything that is generic over the field is inlined into the functions with the attribute, and so compiled for those features.
 #[cfg(target_arch = "x86_64")]
 macro_rules! backend {
-    ($field:ty, $features:literal, $($feature:tt)+) => {
+    ($field:ty, $batch:literal, $features:literal, $($feature:tt)+) => {
         use std::{cell::RefCell, sync::LazyLock};
 
         use super::{Backend, Claim, Generator, Input, Outcome, Tables, claim, lockstep};
@@ -53,6 +55,7 @@ macro_rules! backend {
         /// The backend, if the processor has the features.
         pub(crate) fn backend() -> Option<Backend> {
             ($(std::arch::is_x86_feature_detected!($feature) &)+ true).then_some(Backend {
+                batch: $batch,
                 // SAFETY: reached only through this backend, which is given away only where there are the features.
                 recover: |inputs| unsafe { recover(inputs) },
                 // SAFETY: the same.
@@ -91,7 +94,7 @@ macro_rules! backend {
 pub(crate) mod avx2 {
     use crate::field::{avx2::V4, limbs29::Halves};
 
-    backend!(Halves<V4>, "avx2", "avx2");
+    backend!(Halves<V4>, 128, "avx2", "avx2");
 }
 
 /// For processors with AVX-512 and its multiplication of 52 bits.
@@ -99,5 +102,5 @@ pub(crate) mod avx2 {
 pub(crate) mod avx512 {
     use crate::field::{avx512::V8, limbs43::Limbs};
 
-    backend!(Limbs<V8>, "avx512f,avx512ifma", "avx512f" "avx512ifma");
+    backend!(Limbs<V8>, 256, "avx512f,avx512ifma", "avx512f" "avx512ifma");
 }

@@ -41,10 +41,8 @@ impl<F: Field> Generator<F> {
     #[inline(always)]
     pub(crate) fn compute() -> Self {
         let bases = Self::bases();
-        let groups: Vec<[Packed<F>; LANES]> = bases
-            .chunks(LANES)
-            .map(|chunk| array::from_fn(|lane| *chunk.get(lane).unwrap_or(&chunk[0])))
-            .collect();
+        let groups: Vec<[Packed<F>; LANES]> =
+            bases.chunks(LANES).map(|chunk| array::from_fn(|lane| *chunk.get(lane).unwrap_or(&chunk[0]))).collect();
         let mut growing = Growing::<F, MULTIPLES> {
             multiples: vec![[[F::Packed::default(); 2]; MULTIPLES]; groups.len() * LANES],
             even: Vec::new(),
@@ -163,9 +161,7 @@ impl<F: Field, const N: usize> Divisions<F> for Growing<F, N> {
         let even = &self.even[group];
         match position {
             None => even.y.double(),
-            Some(position) => {
-                even.difference(&F::unpack(self.odd(group, position).map(|[x, _]| x)))
-            }
+            Some(position) => even.difference(&F::unpack(self.odd(group, position).map(|[x, _]| x))),
         }
     }
 

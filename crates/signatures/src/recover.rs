@@ -13,7 +13,7 @@ use crate::{
     backend::Backend,
     claim::Claim,
     field::PRIME,
-    lockstep::{BATCH, Input, Outcome},
+    lockstep::{Input, Outcome},
     scalar::{self, ORDER, Scalar, invert_all},
 };
 
@@ -134,7 +134,7 @@ pub fn recover_all(signatures: &[Signed]) -> Vec<Result<PublicKey, RecoveryError
 }
 
 pub(crate) fn recover_with(backend: Backend, signatures: &[Signed]) -> Vec<Result<PublicKey, RecoveryError>> {
-    signatures.chunks(BATCH).flat_map(|batch| recover_batch(backend, batch)).collect()
+    signatures.chunks(backend.batch).flat_map(|batch| recover_batch(backend, batch)).collect()
 }
 
 /// Fewest signatures that are recovered in lockstep: below, each by itself is cheaper.

@@ -14,7 +14,11 @@ use crate::{
     PublicKey, RecoveryError, Signed,
     backend::{self, Backend},
     claim,
-    field::{limbs29::Halves, limbs43, tests::{Checked, Checked52}},
+    field::{
+        limbs29::Halves,
+        limbs43,
+        tests::{Checked, Checked52},
+    },
     generator::Generator,
     lockstep::{self, Tables},
     recover::{recover_hinted_with, recover_with},
@@ -36,9 +40,9 @@ fn backends() -> Vec<(&'static str, Backend)> {
     static GENERATOR: LazyLock<Generator<Halves<Checked>>> = LazyLock::new(Generator::compute);
     static GENERATOR_52: LazyLock<Generator<limbs43::Limbs<Checked52>>> = LazyLock::new(Generator::compute);
     let recover: fn(&[_]) -> _ = |inputs| lockstep::recover(&GENERATOR, inputs, &mut Tables::new());
-    let checked = Backend { recover, check: claim::check::<Halves<Checked>> };
+    let checked = Backend { batch: 128, recover, check: claim::check::<Halves<Checked>> };
     let recover: fn(&[_]) -> _ = |inputs| lockstep::recover(&GENERATOR_52, inputs, &mut Tables::new());
-    let checked_52 = Backend { recover, check: claim::check::<limbs43::Limbs<Checked52>> };
+    let checked_52 = Backend { batch: 128, recover, check: claim::check::<limbs43::Limbs<Checked52>> };
     let mut backends = vec![("portable", backend::PORTABLE), ("checked", checked), ("checked, 52 bits", checked_52)];
     #[cfg(target_arch = "x86_64")]
     backends.extend(backend::avx2::backend().map(|backend| ("avx2", backend)));

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_slli_epi64, _mm256_srli_epi64, _mm256_sub_epi64, _mm256_unpackhi_epi64, _mm256_unpacklo_epi64,
 };
 
-use super::limbs29::{self, Limbs, LANES, Vector};
+use super::limbs29::{self, LANES, Limbs, Vector};
 
 /// Four words in a register.
 #[derive(Clone, Copy, Debug)]

@@ -114,28 +114,8 @@ impl Vector for V8 {
     }
 
     #[inline(always)]
-    fn multiply(a: &Limbs<Self>, b: &Limbs<Self>) -> Limbs<Self> {
-        avx512!(multiply(a, b))
-    }
-
-    #[inline(always)]
-    fn multiply_sub<const K: u64>(a: &Limbs<Self>, b: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
-        avx512!(multiply_sub::<K>(a, b, subtrahend))
-    }
-
-    #[inline(always)]
-    fn square(a: &Limbs<Self>) -> Limbs<Self> {
-        avx512!(square(a))
-    }
-
-    #[inline(always)]
-    fn square_times(a: &Limbs<Self>, count: usize) -> Limbs<Self> {
-        avx512!(square_times(a, count))
-    }
-
-    #[inline(always)]
-    fn square_sub<const K: u64>(a: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
-        avx512!(square_sub::<K>(a, subtrahend))
+    fn square_times<const N: usize>(elements: &mut [Limbs<Self>; N], count: usize) {
+        avx512!(square_times(elements, count));
     }
 }
 
@@ -176,30 +156,6 @@ fn quarters([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline(never)]
-fn multiply(a: &Limbs<V8>, b: &Limbs<V8>) -> Limbs<V8> {
-    limbs43::multiply(a, b)
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline(never)]
-fn multiply_sub<const K: u64>(a: &Limbs<V8>, b: &Limbs<V8>, subtrahend: &Limbs<V8>) -> Limbs<V8> {
-    limbs43::multiply_sub::<K, V8>(a, b, subtrahend)
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline(never)]
-fn square(a: &Limbs<V8>) -> Limbs<V8> {
-    limbs43::square(a)
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline(never)]
-fn square_times(a: &Limbs<V8>, count: usize) -> Limbs<V8> {
-    limbs43::square_times(a, count)
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline(never)]
-fn square_sub<const K: u64>(a: &Limbs<V8>, subtrahend: &Limbs<V8>) -> Limbs<V8> {
-    limbs43::square_sub::<K, V8>(a, subtrahend)
+fn square_times<const N: usize>(elements: &mut [Limbs<V8>; N], count: usize) {
+    limbs43::square_times(elements, count);
 }

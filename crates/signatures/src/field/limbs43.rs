@@ -68,30 +68,10 @@ pub(crate) trait Vector: Copy {
     /// Elements to rest from their limbs.
     fn scatter(limbs: [Self; LIMBS]) -> [[u64; LIMBS]; LANES];
 
-    /// [`multiply`], as a call of its own where that keeps code small.
+    /// [`square_times`], as a call of its own where that keeps code small.
     #[inline(always)]
-    fn multiply(a: &Limbs<Self>, b: &Limbs<Self>) -> Limbs<Self> {
-        multiply(a, b)
-    }
-    /// [`multiply_sub`], the same.
-    #[inline(always)]
-    fn multiply_sub<const K: u64>(a: &Limbs<Self>, b: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
-        multiply_sub::<K, Self>(a, b, subtrahend)
-    }
-    /// [`square`], the same.
-    #[inline(always)]
-    fn square(a: &Limbs<Self>) -> Limbs<Self> {
-        square(a)
-    }
-    /// [`square_times`], the same.
-    #[inline(always)]
-    fn square_times(a: &Limbs<Self>, count: usize) -> Limbs<Self> {
-        square_times(a, count)
-    }
-    /// [`square_sub`], the same.
-    #[inline(always)]
-    fn square_sub<const K: u64>(a: &Limbs<Self>, subtrahend: &Limbs<Self>) -> Limbs<Self> {
-        square_sub::<K, Self>(a, subtrahend)
+    fn square_times<const N: usize>(elements: &mut [Limbs<Self>; N], count: usize) {
+        square_times(elements, count);
     }
 }
 
@@ -223,14 +203,14 @@ pub(crate) fn square<V: Vector>(a: &Limbs<V>) -> Limbs<V> {
     Columns::square(&a.0).reduce()
 }
 
-/// `a` squared `count` times.
+/// Squares elements `count` times.
 #[inline(always)]
-pub(crate) fn square_times<V: Vector>(a: &Limbs<V>, count: usize) -> Limbs<V> {
-    let mut power = *a;
+pub(crate) fn square_times<const N: usize, V: Vector>(elements: &mut [Limbs<V>; N], count: usize) {
     for _ in 0..count {
-        power = square(&power);
+        for element in elements.iter_mut() {
+            element.set(&square(element));
+        }
     }
-    power
 }
 
 /// `a² - subtrahend`.
@@ -277,27 +257,27 @@ impl<V: Vector> Field for Limbs<V> {
 
     #[inline(always)]
     fn mul(&self, other: &Self) -> Self {
-        V::multiply(self, other)
+        multiply(self, other)
     }
 
     #[inline(always)]
     fn mul_sub<const K: u64>(&self, other: &Self, subtrahend: &Self) -> Self {
-        V::multiply_sub::<K>(self, other, subtrahend)
+        multiply_sub::<K, V>(self, other, subtrahend)
     }
 
     #[inline(always)]
     fn square(&self) -> Self {
-        V::square(self)
+        square(self)
     }
 
     #[inline(always)]
-    fn square_times(&self, count: usize) -> Self {
-        V::square_times(self, count)
+    fn square_times<const N: usize>(elements: &mut [Self; N], count: usize) {
+        V::square_times(elements, count);
     }
 
     #[inline(always)]
     fn square_sub<const K: u64>(&self, subtrahend: &Self) -> Self {
-        V::square_sub::<K>(self, subtrahend)
+        square_sub::<K, V>(self, subtrahend)
     }
 
     #[inline(always)]

@@ -164,36 +164,6 @@ impl limbs43::Vector for Checked52 {
     fn scatter(limbs: [Self; limbs43::LIMBS]) -> [[u64; limbs43::LIMBS]; LANES] {
         std::array::from_fn(|lane| limbs.map(|limb| limb.0[lane]))
     }
-
-    // Calls of their own, as above.
-    #[inline(never)]
-    fn multiply(a: &limbs43::Limbs<Self>, b: &limbs43::Limbs<Self>) -> limbs43::Limbs<Self> {
-        limbs43::multiply(a, b)
-    }
-
-    #[inline(never)]
-    fn multiply_sub<const K: u64>(
-        a: &limbs43::Limbs<Self>,
-        b: &limbs43::Limbs<Self>,
-        subtrahend: &limbs43::Limbs<Self>,
-    ) -> limbs43::Limbs<Self> {
-        limbs43::multiply_sub::<K, Self>(a, b, subtrahend)
-    }
-
-    #[inline(never)]
-    fn square(a: &limbs43::Limbs<Self>) -> limbs43::Limbs<Self> {
-        limbs43::square(a)
-    }
-
-    #[inline(never)]
-    fn square_times(a: &limbs43::Limbs<Self>, count: usize) -> limbs43::Limbs<Self> {
-        limbs43::square_times(a, count)
-    }
-
-    #[inline(never)]
-    fn square_sub<const K: u64>(a: &limbs43::Limbs<Self>, subtrahend: &limbs43::Limbs<Self>) -> limbs43::Limbs<Self> {
-        limbs43::square_sub::<K, Self>(a, subtrahend)
-    }
 }
 
 fn number(words: &Words) -> BigUint {
@@ -248,7 +218,9 @@ fn powers<F: Field>(a: &[Words; LANES]) {
     let p = prime();
     let element = F::from_words(a);
     let numbers = a.map(|a| number(&a));
-    check(&root(&element), |i| numbers[i].modpow(&((&p + 1_u8) >> 2), &p));
+    let [square, root] = roots(&[element.square(), element]);
+    check(&square.square(), |i| numbers[i].modpow(&BigUint::from(2_u8), &p));
+    check(&root, |i| numbers[i].modpow(&((&p + 1_u8) >> 2), &p));
     check(&invert(&element), |i| numbers[i].modpow(&(&p - 2_u8), &p));
 }
 

@@ -47,6 +47,9 @@ console.log(`${kills} kills, seed ${seed}; replay: node tests/crash/crash.mjs --
 /** Blocks are made at once, or at a short interval: the two ways a kill can meet them. */
 const mining = () => random.pick([[], ['--block-time', '0.05'], ['--block-time', '0.3']]);
 
+/** The whole state is in memory, or hardly anything of it. */
+const memory = () => random.pick([[], ['--memory', '1']]);
+
 async function prepare() {
   const node = await startNode({ args, port });
   const genesis = await node.rpc('eth_getBlockByNumber', '0x0', false);
@@ -66,7 +69,7 @@ async function prepare() {
 
 /** One life of the node: load from the moment it answers, death at a random one. */
 async function live() {
-  const node = await launch({ args: [...args, ...mining()], port });
+  const node = await launch({ args: [...args, ...mining(), ...memory()], port });
   // One in six dies while it starts, which is when it recovers from the death before.
   if (random.chance(1 / 6)) {
     await sleep(random.between(0, 150));

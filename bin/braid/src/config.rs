@@ -35,6 +35,14 @@ pub(crate) const REMEMBERED: &str = "dev.toml";
 /// Largest whole number a setting may have, because TOML's are signed.
 pub(crate) const MAX_INTEGER: u64 = i64::MAX.unsigned_abs();
 
+/// Most memory that may be asked for, in MiB.
+pub(crate) const MAX_MEMORY_MIB: u64 = 1 << 30;
+
+/// Memory in bytes.
+pub(crate) fn memory_bytes(mib: Option<u64>) -> Option<u64> {
+    mib.map(|mib| mib << 20)
+}
+
 /// A file that was named on the command line or in the configuration cannot be followed: the process exits with 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -119,6 +127,9 @@ pub(crate) struct DevSettings {
     /// Blocks behind the head whose state stays readable; without it all.
     #[arg(long, env = "BRAID_HISTORY", value_name = "BLOCKS", value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Chain")]
     pub(crate) history: Option<u64>,
+    /// Memory to aim at for the state and the store, in MiB; without it the whole state is in memory.
+    #[arg(long, env = "BRAID_MEMORY", value_name = "MIB", value_parser = value_parser!(u64).range(1..=MAX_MEMORY_MIB), help_heading = "Chain")]
+    pub(crate) memory: Option<u64>,
 
     /// Accounts to fund and to sign for.
     #[arg(long, env = "BRAID_ACCOUNTS", value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(0..=i64::from(MAX_ACCOUNTS)), help_heading = "Accounts")]

@@ -94,6 +94,7 @@ mod tests {
             log_bytes: 1_234,
             keyspaces: vec![("acct".to_owned(), 3, 99)],
             accounts: 11,
+            keys: None,
         };
         let json = to_json(&stats);
         assert_eq!(json["head"], 7);

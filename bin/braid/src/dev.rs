@@ -27,7 +27,7 @@ use eyre::Context;
 
 use self::{data::DataDirectory, genesis::DevGenesis, screen::Screen, serve::Clock};
 use crate::{
-    config::{DevSettings, layers::Resolved},
+    config::{DevSettings, layers::Resolved, memory_bytes},
     metrics::Metrics,
     microloans::demo::{Demo, Loans},
     suite, telemetry,
@@ -87,7 +87,11 @@ fn open_chain(
     let options = ChainOptions {
         genesis,
         directory: directory.path().to_owned(),
-        store: StoreOptions { history: settings.history, ..StoreOptions::default() },
+        store: StoreOptions {
+            history: settings.history,
+            memory_bytes: memory_bytes(settings.memory),
+            ..StoreOptions::default()
+        },
         pool: PoolConfig {
             max_transactions: settings.limits.pool_max_transactions,
             max_size_bytes: settings.limits.pool_max_bytes,

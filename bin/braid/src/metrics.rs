@@ -79,6 +79,10 @@ impl Metrics {
         set("braid_store_checkpoint_height", store.checkpoint);
         set("braid_store_log_bytes", store.log_bytes);
         set("braid_store_accounts", store.accounts);
+        if let Some((in_memory, all)) = store.keys {
+            set("braid_store_state_keys", all);
+            set("braid_store_state_keys_in_memory", in_memory);
+        }
         for (name, keys, bytes) in store.keyspaces {
             gauge!("braid_store_keyspace_keys", "keyspace" => name.clone()).set(approximate(keys));
             gauge!("braid_store_keyspace_bytes", "keyspace" => name).set(approximate(bytes));
@@ -167,6 +171,8 @@ fn describe() {
     describe_gauge!("braid_store_checkpoint_height", "Height of the newest checkpoint");
     describe_gauge!("braid_store_log_bytes", "Bytes of block log that are not in a checkpoint yet");
     describe_gauge!("braid_store_accounts", "Accounts in the state");
+    describe_gauge!("braid_store_state_keys", "Accounts and slots on disk, where memory has a limit");
+    describe_gauge!("braid_store_state_keys_in_memory", "Those of them that are in memory");
     describe_gauge!("braid_store_keyspace_keys", "Approximate number of keys by keyspace");
     describe_gauge!("braid_store_keyspace_bytes", "Bytes on disk by keyspace");
     describe_gauge!("braid_stage_busy_seconds_total", "Time that a stage of the pipeline worked, over its threads");

@@ -99,7 +99,7 @@ pub fn build(
     let skipped = all_skipped(&admitted, std::mem::take(&mut outcome.skipped));
     block.transactions = included(candidates, &skipped);
     let changes = std::mem::take(&mut outcome.changes).into_state_changes();
-    let state = parent.state.apply(&changes);
+    let state = parent.state.apply(&changes).trimmed();
     seal(&mut block, &outcome, fork, state.root());
     let mut processed = processed(parent, block, outcome, changes, state);
     processed.laps = BlockLaps { execute: execute_lap, root: watch.lap() };

@@ -78,7 +78,7 @@ pub fn process(
     fill_state_roots(&mut outcome, &parent.state);
     check_outcome(&block.header, &outcome, fork)?;
     let changes = std::mem::take(&mut outcome.changes).into_state_changes();
-    let state = parent.state.apply(&changes);
+    let state = parent.state.apply(&changes).trimmed();
     let (found, expected) = (block.header.state_root, state.root());
     if found != expected {
         return Err(BlockError::StateRoot { found, expected });

@@ -34,7 +34,7 @@ const BUFFER_BYTES: usize = 1 << 16;
 
 /// How the stores of a simulation keep what they keep.
 pub const fn store_options() -> StoreOptions {
-    StoreOptions { history: None, checkpoint_interval_ms: NEVER_MS, checkpoint_size_bytes: 1 << 40 }
+    StoreOptions { history: None, checkpoint_interval_ms: NEVER_MS, checkpoint_size_bytes: 1 << 40, memory_bytes: None }
 }
 
 /// Copies a chain directory that a store may have open but does not write to.

@@ -1,11 +1,12 @@
 //! How fast states change, blocks become durable and stores open, and the memory it takes:
-//! `cargo run --release -p braid-state --example speed [ACCOUNTS] [--snapshot]`.
+//! `cargo run --release -p braid-state --example speed [ACCOUNTS] [--memory MIB] [--dir DIR] [--snapshot]`.
+//! A directory that is given is kept; one that is there is opened, so that nothing else is in the memory that is shown.
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a measurement")]
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,7 +21,7 @@ const CHANGED: u64 = 20_000;
 const ROUNDS: u64 = 8;
 
 /// Accounts made in one block.
-const GENESIS: u64 = 500_000;
+const GENESIS: u64 = 50_000;
 
 fn address(index: u64) -> Address {
     Address::from_word(keccak256(index.to_be_bytes()))
@@ -46,7 +47,7 @@ fn block(number: u64, parent_hash: B256, state_root: B256) -> Arc<ExecutedBlock>
 fn commit(store: &Store, changes: &StateChanges) -> (Duration, Duration) {
     let before = store.head();
     let start = Instant::now();
-    let state = before.as_ref().map_or_else(State::empty, |head| head.state.clone()).apply(changes);
+    let state = before.as_ref().map_or_else(State::empty, |head| head.state.clone()).apply(changes).trimmed();
     let applied = start.elapsed();
     let (number, parent) = before.map_or((0, B256::ZERO), |head| (head.block.height() + 1, head.block.hash));
     let block = block(number, parent, state.root());
@@ -100,24 +101,34 @@ fn fill(store: &Store, accounts: u64) {
 
 fn main() {
     let accounts = std::env::args().nth(1).map_or(1_000_000, |count| count.parse().unwrap());
-    let dir = std::env::temp_dir().join(format!("braid-speed-{}", std::process::id()));
-    let options = StoreOptions { history: Some(0), checkpoint_interval_ms: 3_600_000, ..StoreOptions::default() };
-    let store = Store::open(&dir, &options).unwrap();
-    fill(&store, accounts);
-    println!("memory with them: {} MiB", resident_mib());
-    drop(store);
-    println!("memory without: {} MiB", resident_mib());
+    let option = |name: &str| std::env::args().skip_while(|argument| argument != name).nth(1);
+    let kept = option("--dir").map(PathBuf::from);
+    let is_kept = kept.is_some();
+    let dir = kept.unwrap_or_else(|| std::env::temp_dir().join(format!("braid-speed-{}", std::process::id())));
+    let memory_bytes = option("--memory").map(|mib| mib.parse::<u64>().unwrap() << 20);
+    let options =
+        StoreOptions { history: Some(0), checkpoint_interval_ms: 3_600_000, memory_bytes, ..StoreOptions::default() };
+    if !dir.exists() {
+        let store = Store::open(&dir, &options).unwrap();
+        fill(&store, accounts);
+        println!("memory with them: {} MiB", resident_mib());
+        drop(store);
+        println!("memory without: {} MiB", resident_mib());
+    }
     let (start, before) = (Instant::now(), cpu());
     let store = Store::open(&dir, &options).unwrap();
     println!("open: {:?}, processor time {:?}, {} accounts", start.elapsed(), cpu() - before, store.stats().accounts);
-    println!("memory after it: {} MiB", resident_mib());
+    println!("memory after it: {} MiB, keys in memory and in all: {:?}", resident_mib(), store.stats().keys);
     for round in 0..ROUNDS {
         let before = cpu();
         let (applied, committed) = commit(&store, &changes(spread(round, accounts), round + 2));
+        if memory_bytes.is_some() {
+            store.checkpoint().unwrap();
+        }
         let each = (cpu() - before) / u32::try_from(CHANGED).unwrap();
         println!("{CHANGED} changed accounts: apply {applied:?}, commit {committed:?}; processor time {each:?} each");
     }
-    println!("memory after {ROUNDS} such blocks: {} MiB", resident_mib());
+    println!("memory after {ROUNDS} such blocks: {} MiB, keys: {:?}", resident_mib(), store.stats().keys);
     let (start, before) = (Instant::now(), cpu());
     store.checkpoint().unwrap();
     println!("checkpoint of {ROUNDS} such blocks: {:?}, processor time {:?}", start.elapsed(), cpu() - before);
@@ -135,5 +146,7 @@ fn main() {
         std::fs::remove_dir_all(copy).unwrap();
     }
     drop(store);
-    std::fs::remove_dir_all(dir).unwrap();
+    if !is_kept {
+        std::fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -86,8 +86,11 @@ impl Shared {
         let Some(job) = Job::take(&self.memory.read()) else { return Ok(()) };
         let Some(checkpoint) = job.checkpoint(self.options.history) else { return Ok(()) };
         let mut watch = Stopwatch::start();
-        write(&self.flat, &job, &checkpoint).map_err(|error| self.poison(error))?;
+        let differences = write(&self.flat, &job, &checkpoint).map_err(|error| self.poison(error))?;
         let Some((_, durable)) = job.steps.last() else { return Ok(()) };
+        if let Some(pager) = &self.pager {
+            pager.set_durable(durable.accounts(), &differences);
+        }
         self.memory.write().checkpointed(job.records.len(), durable.clone(), checkpoint);
         self.codes.unpin(job.records.iter().flat_map(|record| record.names.codes.keys()));
         self.meters.checkpoint.work(watch.lap(), job.transactions());
@@ -99,7 +102,8 @@ impl Shared {
     }
 }
 
-fn write(flat: &Arc<Flat>, job: &Job, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+/// Returns what has changed in the state.
+fn write(flat: &Arc<Flat>, job: &Job, checkpoint: &Checkpoint) -> Result<Vec<Difference>, StoreError> {
     let mut batch = flat.batch();
     for record in &job.records {
         match (&record.block, &record.record) {
@@ -112,9 +116,8 @@ fn write(flat: &Arc<Flat>, job: &Job, checkpoint: &Checkpoint) -> Result<(), Sto
         put_names(flat, &mut batch, &job.base, &record.names);
     }
     flat.put_transactions(&mut batch, job.records.iter().filter_map(|record| record.block.as_deref()));
-    if let Some((_, last)) = job.steps.last() {
-        put_differences(flat, &mut batch, &job.base.diff(last));
-    }
+    let differences = job.steps.last().map(|(_, last)| job.base.diff(last)).unwrap_or_default();
+    put_differences(flat, &mut batch, &differences);
     let (mut before, mut history) = (&job.base, Vec::new());
     for (height, after) in &job.steps {
         if *height > checkpoint.history_from {
@@ -131,7 +134,8 @@ fn write(flat: &Arc<Flat>, job: &Job, checkpoint: &Checkpoint) -> Result<(), Sto
         }
     }
     flat.put_checkpoint(&mut batch, checkpoint);
-    Ok(batch.commit()?)
+    batch.commit()?;
+    Ok(differences)
 }
 
 fn encode(block: &ExecutedBlock) -> (Vec<u8>, Vec<u8>) {

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 
 use alloy_primitives::{B256, Bytes, map::HashMap};
 use alloy_trie::KECCAK_EMPTY;
-use braid_types::limits::MAX_CODE_CACHE_BYTES;
 use parking_lot::RwLock;
 
 use crate::error::CodeError;
@@ -18,6 +17,8 @@ use crate::error::CodeError;
 pub(crate) struct Codes {
     memory: RwLock<Memory>,
     disk: Disk,
+    /// Bytes of code that are kept of what is on disk.
+    limit_bytes: usize,
 }
 
 /// What stands behind the table.
@@ -47,8 +48,8 @@ impl std::fmt::Debug for Codes {
 
 impl Codes {
     /// A table in front of a keyspace.
-    pub(crate) fn on_disk(disk: fjall::Keyspace) -> Self {
-        Self { memory: RwLock::default(), disk: Disk::Keyspace(RwLock::new(Some(disk))) }
+    pub(crate) fn on_disk(disk: fjall::Keyspace, limit_bytes: usize) -> Self {
+        Self { memory: RwLock::default(), disk: Disk::Keyspace(RwLock::new(Some(disk))), limit_bytes }
     }
 
     /// The code with a hash; empty for the hash of nothing.
@@ -66,7 +67,7 @@ impl Codes {
             CodeError(hash)
         })?;
         let code = Bytes::copy_from_slice(&found.ok_or(CodeError(hash))?);
-        self.memory.write().cache(hash, code.clone());
+        self.memory.write().cache(hash, code.clone(), self.limit_bytes);
         Ok(code)
     }
 
@@ -90,7 +91,7 @@ impl Codes {
         let mut memory = self.memory.write();
         for (hash, code) in codes {
             if self.has_disk() {
-                memory.cache(*hash, code.clone());
+                memory.cache(*hash, code.clone(), self.limit_bytes);
             } else {
                 memory.pinned.insert(*hash, code.clone());
             }
@@ -108,7 +109,7 @@ impl Codes {
         let mut memory = self.memory.write();
         for hash in hashes {
             if let Some(code) = memory.pinned.remove(hash) {
-                memory.cache(*hash, code);
+                memory.cache(*hash, code, self.limit_bytes);
             }
         }
     }
@@ -119,14 +120,14 @@ impl Memory {
         self.pinned.get(hash).or_else(|| self.cached.get(hash)).cloned()
     }
 
-    fn cache(&mut self, hash: B256, code: Bytes) {
+    fn cache(&mut self, hash: B256, code: Bytes, limit_bytes: usize) {
         let len = code.len();
         if self.cached.insert(hash, code).is_some() {
             return;
         }
         self.order.push_back(hash);
         self.cached_bytes += len;
-        while self.cached_bytes > MAX_CODE_CACHE_BYTES
+        while self.cached_bytes > limit_bytes
             && let Some(oldest) = self.order.pop_front()
         {
             self.cached_bytes -= self.cached.remove(&oldest).map_or(0, |code| code.len());

@@ -30,7 +30,7 @@ use fjall::{
 use crate::{
     codec::{self, Checkpoint, CodecError},
     error::StoreError,
-    recovery::sync,
+    recovery::{MemoryShares, sync},
     snapshot::Progress,
     state::Difference,
 };
@@ -40,6 +40,15 @@ const IMPORT_KEY: &[u8] = b"import";
 /// Bytes of journal from which tables are written, so that opening the store has less to read again: a million keys take two seconds. No
 /// less can be asked for.
 const MAX_JOURNAL_BYTES: u64 = 64 << 20;
+
+/// Bytes that a keyspace gathers in memory before it writes a table, at most.
+pub(crate) const MAX_TABLE_BYTES: u64 = 64 << 20;
+
+/// The same, at least: smaller ones would be merged all the time.
+pub(crate) const MIN_TABLE_BYTES: u64 = 1 << 20;
+
+/// How many keyspaces there are.
+pub(crate) const KEYSPACES: u64 = 12;
 
 const ACCOUNT_TAG: u8 = b'a';
 const SLOT_TAG: u8 = b's';
@@ -127,29 +136,32 @@ impl Difference {
 
 impl Flat {
     /// Opens the store at `dir`, or makes it. Half a store cannot be opened, so a new one is made beside and then given its name.
-    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(dir: &Path, shares: &MemoryShares) -> Result<Self, StoreError> {
         if !dir.exists() {
             let begun = dir.with_extension("new");
             match fs::remove_dir_all(&begun) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(StoreError::io("remove", &begun)(error));
                 }
-                _ => drop(Self::open_whole(&begun)?),
+                _ => drop(Self::open_whole(&begun, shares)?),
             }
             sync_all(&begun)?;
             fs::rename(&begun, dir).map_err(StoreError::io("rename", &begun))?;
             sync(dir.parent().unwrap_or(dir))?;
         }
-        Self::open_whole(dir)
+        Self::open_whole(dir, shares)
     }
 
-    fn open_whole(dir: &Path) -> Result<Self, StoreError> {
+    fn open_whole(dir: &Path, shares: &MemoryShares) -> Result<Self, StoreError> {
         // What the journal holds is written to tables within seconds, compressed; doing that twice saves nothing.
-        let db = Database::builder(dir)
-            .journal_compression(CompressionType::None)
-            .max_journaling_size(MAX_JOURNAL_BYTES)
-            .open()?;
-        let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default);
+        let mut builder =
+            Database::builder(dir).journal_compression(CompressionType::None).max_journaling_size(MAX_JOURNAL_BYTES);
+        if let Some(bytes) = shares.cache_bytes {
+            builder = builder.cache_size(bytes);
+        }
+        let db = builder.open()?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(shares.table_bytes);
+        let keyspace = |name| db.keyspace(name, options);
         Ok(Self {
             account: keyspace("account")?,
             slot: keyspace("slot")?,

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`state`] (accounts and slots in a persistent trie), [`store`] (commit, read, roll back), `log` (the
 //! commit point), `flat` and `checkpoint` (where the log goes), `history` (older states), `recovery` (opening),
-//! [`snapshot`] (the whole state for who joins late), [`meter`] (how operators learn what takes time).
+//! `pager` (what of the state may be left out of memory), [`snapshot`] (the whole state for who joins late), [`meter`] (how operators learn what takes time).
 
 mod checkpoint;
 pub mod codec;
@@ -15,6 +15,7 @@ mod history;
 pub mod log;
 mod memory;
 pub mod meter;
+mod pager;
 mod recovery;
 mod rollback;
 pub mod snapshot;

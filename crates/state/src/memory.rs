@@ -6,10 +6,7 @@ use std::{
 };
 
 use alloy_primitives::{Address, B256, Bytes, U256, map::HashMap};
-use braid_types::{
-    BlockRef, ExecutedBlock, Height, StateChanges, TxIndex,
-    limits::{MAX_BLOCK_CACHE_BYTES, MAX_CACHED_BLOCKS, RETAINED_STATES},
-};
+use braid_types::{BlockRef, ExecutedBlock, Height, StateChanges, TxIndex, limits::MAX_CACHED_BLOCKS};
 
 use crate::{
     codec::{BlockRecord, Checkpoint},
@@ -51,6 +48,15 @@ impl Names {
     }
 }
 
+/// How much of the past is kept beside what is pending.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// States.
+    pub(crate) states: usize,
+    /// Bytes of blocks.
+    pub(crate) block_bytes: u64,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -64,6 +70,7 @@ pub(crate) struct Memory {
     pub(crate) checkpoint: Option<Checkpoint>,
     /// The state after each of the newest blocks, at least of all pending ones.
     pub(crate) states: BTreeMap<Height, State>,
+    limits: Limits,
     blocks: BTreeMap<Height, (Arc<ExecutedBlock>, u64)>,
     block_bytes: u64,
     heights: HashMap<B256, Height>,
@@ -71,7 +78,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    pub(crate) fn new(durable: State, checkpoint: Option<Checkpoint>) -> Self {
+    pub(crate) fn new(durable: State, checkpoint: Option<Checkpoint>, limits: Limits) -> Self {
         Self {
             head: None,
             pending: VecDeque::new(),
@@ -79,6 +86,7 @@ impl Memory {
             durable,
             checkpoint,
             states: BTreeMap::new(),
+            limits,
             blocks: BTreeMap::new(),
             block_bytes: 0,
             heights: HashMap::default(),
@@ -165,13 +173,13 @@ impl Memory {
     fn trim(&mut self) {
         let head = self.head.as_ref().map_or(0, |head| head.block.height());
         let kept_from = self.pending.front().map_or(head, |pending| pending.height);
-        while self.states.len() > RETAINED_STATES
+        while self.states.len() > self.limits.states
             && let Some((&height, _)) = self.states.first_key_value()
             && height < kept_from
         {
             self.states.remove(&height);
         }
-        while (self.blocks.len() > MAX_CACHED_BLOCKS || self.block_bytes > MAX_BLOCK_CACHE_BYTES)
+        while (self.blocks.len() > MAX_CACHED_BLOCKS || self.block_bytes > self.limits.block_bytes)
             && let Some((&height, _)) = self.blocks.first_key_value()
             && height < kept_from
             && let Some((block, bytes)) = self.blocks.remove(&height)

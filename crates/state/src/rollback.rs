@@ -34,7 +34,7 @@ impl Shared {
         let block = self.block(height)?.ok_or(StoreError::Pruned(height))?;
         let natural = self.natural_state(height, &head, &old)?;
         let target = match state {
-            Some(state) => state.over(&self.codes),
+            Some(state) => state.over(&self.codes, self.pager.as_ref()),
             None => natural.clone().ok_or(StoreError::Pruned(height))?,
         };
         let checkpoint = Checkpoint {
@@ -43,8 +43,12 @@ impl Shared {
             history_from: old.history_from.min(height),
             ..old
         };
-        let batch = self.undo(&head, natural.as_ref(), &target, &old, &checkpoint)?;
+        let differences = head.state.diff(&target);
+        let batch = self.undo(&differences, natural.as_ref(), &target, &old, &checkpoint)?;
         batch.commit().map_err(|error| self.poison(error.into()))?;
+        if let Some(pager) = &self.pager {
+            pager.set_durable(target.accounts(), &differences);
+        }
         Ok(self.move_head(block, target, checkpoint))
     }
 
@@ -62,7 +66,7 @@ impl Shared {
     /// Everything the flat store has to change.
     fn undo(
         &self,
-        head: &Head,
+        differences: &[Difference],
         natural: Option<&State>,
         target: &State,
         old: &Checkpoint,
@@ -75,9 +79,8 @@ impl Shared {
             flat.remove_block(&mut batch, &block)?;
             remove_history(flat, &mut batch, height)?;
         }
-        let differences = head.state.diff(target);
-        self.put_codes(&mut batch, target, &differences)?;
-        put_differences(flat, &mut batch, &differences);
+        self.put_codes(&mut batch, target, differences)?;
+        put_differences(flat, &mut batch, differences);
         if let Some(natural) = natural.filter(|_| new.block.height > new.history_from) {
             put_history(flat, &mut batch, new.block.height, &natural.diff(target))?;
         }

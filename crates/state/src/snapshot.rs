@@ -52,7 +52,8 @@ use crate::{
     error::{CodeError, StoreError},
     flat::{Flat, Key},
     log::Log,
-    recovery::{check_schema, create, lock, rebuild_trie, sync},
+    pager::Pager,
+    recovery::{MemoryShares, check_schema, create, lock, rebuild_trie, sync},
     state::{Slots, State},
 };
 
@@ -283,7 +284,7 @@ impl Import {
         let discarded = dir.join("flat.discarded");
         remove(&discarded)?;
         check_schema(dir)?;
-        let mut flat = Flat::open(&dir.join("flat"))?;
+        let mut flat = Flat::open(&dir.join("flat"), &MemoryShares::UNLIMITED)?;
         check_empty(dir, &flat)?;
         let fresh = Progress { block, root, next: Some(Cursor::default()) };
         let found = flat.progress()?;
@@ -293,7 +294,7 @@ impl Import {
             let path = dir.join("flat");
             fs::rename(&path, &discarded).map_err(StoreError::io("rename", &path))?;
             remove(&discarded)?;
-            flat = Flat::open(&path)?;
+            flat = Flat::open(&path, &MemoryShares::UNLIMITED)?;
         }
         let mut batch = flat.batch();
         flat.put_progress(&mut batch, &progress);
@@ -401,7 +402,9 @@ impl Import {
     /// Compares the root, and looks for every code.
     fn check(&self) -> Result<(), SnapshotError> {
         let flat = &self.flat;
-        let state = rebuild_trie(flat, &flat.db.snapshot(), &Arc::new(Codes::default()))?;
+        // Only the root is asked for: what has one need not stay in memory.
+        let pager = Pager::new(flat, 0);
+        let state = rebuild_trie(flat, &flat.db.snapshot(), &Arc::new(Codes::default()), Some(&pager))?;
         let (found, expected) = (state.root(), self.progress.root);
         if found != expected {
             return Err(SnapshotError::Root { found, expected });
@@ -441,7 +444,7 @@ pub fn vacancy(dir: &Path) -> Result<Vacancy, SnapshotError> {
     }
     let _lock = lock(dir)?;
     check_schema(dir)?;
-    let flat = Flat::open(&dir.join("flat"))?;
+    let flat = Flat::open(&dir.join("flat"), &MemoryShares::UNLIMITED)?;
     match check_empty(dir, &flat) {
         Ok(()) => Ok(flat.progress()?.map_or(Vacancy::Empty, |progress| Vacancy::Begun(progress.block))),
         Err(SnapshotError::NotEmpty(_)) => Ok(Vacancy::Taken),

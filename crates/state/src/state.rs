@@ -16,6 +16,7 @@ use crate::{
     codes::Codes,
     error::CodeError,
     hashed::{HashedAccount, HashedChanges, hash_changes},
+    pager::Pager,
     trie::{self, Child, Op, Value},
     workers::with_workers,
 };
@@ -33,13 +34,15 @@ struct Inner {
     root: B256,
     count: u64,
     codes: Arc<Codes>,
+    /// What leaves accounts and slots out of memory; `None`: nothing does.
+    pager: Option<Arc<Pager>>,
 }
 
 /// An account with its storage.
 #[derive(Clone, Debug)]
 pub(crate) struct AccountLeaf {
     pub(crate) account: AccountState,
-    storage: Option<Child<U256>>,
+    pub(crate) storage: Option<Child<U256>>,
 }
 
 /// `eth_getProof` for one account.
@@ -69,9 +72,6 @@ pub struct StorageProof {
 /// Calls its second argument with the slots of an account from a hashed slot on, in order, until it breaks.
 pub(crate) type Slots<'a> = &'a dyn Fn(&B256, &mut dyn FnMut(&B256, &U256) -> ControlFlow<()>);
 
-/// The trie of some accounts, and how many they are.
-pub(crate) type Part = (Option<Child<AccountLeaf>>, u64);
-
 /// One differing key of two states, with hashed keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
@@ -88,11 +88,6 @@ impl Value for U256 {
 }
 
 impl AccountLeaf {
-    /// An account with all its slots, sorted by hashed slot.
-    pub(crate) fn new(account: AccountState, slots: &[Op<U256>]) -> Self {
-        Self { account, storage: trie::update(None, slots) }
-    }
-
     fn storage_root(&self) -> B256 {
         trie::root_hash(self.storage.as_ref())
     }
@@ -119,37 +114,42 @@ impl Value for AccountLeaf {
 impl State {
     /// The state without accounts, that knows no code and no disk.
     pub fn empty() -> Self {
-        Self::with_accounts(None, 0, Arc::default())
+        Self::with_accounts(None, 0, Arc::default(), None)
     }
 
-    /// The state without accounts, over a table of codes.
-    pub(crate) fn empty_over(codes: Arc<Codes>) -> Self {
-        Self::with_accounts(None, 0, codes)
-    }
-
-    /// The trie of accounts that are sorted by hashed address, and how many they are.
-    pub(crate) fn part(leaves: Vec<Op<AccountLeaf>>) -> Part {
-        (trie::update(None, &leaves), leaves.len() as u64)
-    }
-
-    /// The state with the accounts of sixteen parts, one for each first nibble, in order.
-    pub(crate) fn join(parts: Vec<Part>, codes: Arc<Codes>) -> Self {
-        let count = parts.iter().map(|(_, count)| count).sum();
-        Self::with_accounts(trie::join(parts.into_iter().map(|(accounts, _)| accounts)), count, codes)
-    }
-
-    fn with_accounts(accounts: Option<Child<AccountLeaf>>, count: u64, codes: Arc<Codes>) -> Self {
+    /// The state of some accounts, over a table of codes.
+    pub(crate) fn with_accounts(
+        accounts: Option<Child<AccountLeaf>>,
+        count: u64,
+        codes: Arc<Codes>,
+        pager: Option<Arc<Pager>>,
+    ) -> Self {
         let root = trie::root_hash(accounts.as_ref());
-        Self(Arc::new(Inner { accounts, root, count, codes }))
+        Self(Arc::new(Inner { accounts, root, count, codes, pager }))
     }
 
-    /// The same accounts, with code from another table.
-    pub(crate) fn over(self, codes: &Arc<Codes>) -> Self {
+    /// The same accounts, with code from another table, and left out of memory by another pager.
+    pub(crate) fn over(self, codes: &Arc<Codes>, pager: Option<&Arc<Pager>>) -> Self {
         if Arc::ptr_eq(&self.0.codes, codes) {
             return self;
         }
-        let Inner { accounts, root, count, .. } = &*self.0;
-        Self(Arc::new(Inner { accounts: accounts.clone(), root: *root, count: *count, codes: Arc::clone(codes) }))
+        let Inner { accounts, count, .. } = &*self.0;
+        Self::with_accounts(accounts.clone(), *count, Arc::clone(codes), pager.cloned())
+    }
+
+    /// The same state with less of it in memory, where its store was given a limit and it takes more. For the states of a chain: what is derived
+    /// from this one has as little in memory.
+    pub fn trimmed(self) -> Self {
+        let Inner { accounts, count, codes, pager, .. } = &*self.0;
+        let (Some(accounts), Some(pager)) = (accounts, pager) else { return self };
+        match pager.trim(accounts) {
+            Some(trimmed) => Self::with_accounts(Some(trimmed), *count, Arc::clone(codes), Some(Arc::clone(pager))),
+            None => self,
+        }
+    }
+
+    pub(crate) fn accounts(&self) -> Option<&Child<AccountLeaf>> {
+        self.0.accounts.as_ref()
     }
 
     /// Ethereum's state root.
@@ -190,7 +190,7 @@ impl State {
         let added: i64 = steps.iter().map(|(_, added)| added).sum();
         let ops: Vec<_> = steps.into_iter().map(|(op, _)| op).collect();
         let count = self.0.count.saturating_add_signed(added);
-        Self::with_accounts(trie::update(old, &ops), count, Arc::clone(&self.0.codes))
+        Self::with_accounts(trie::update(old, &ops), count, Arc::clone(&self.0.codes), self.0.pager.clone())
     }
 
     /// An account, if it exists.
@@ -295,6 +295,10 @@ impl State {
 
 /// The leaf of an account after a change, its storage trie with it.
 fn leaf_after(before: Option<&AccountLeaf>, change: &HashedAccount) -> Option<AccountLeaf> {
+    if change.cleared || change.account.is_none() {
+        // What older states have of it is about to go from the disk.
+        trie::load(before.and_then(|leaf| leaf.storage.as_ref()));
+    }
     let account = change.account?;
     let old = before.filter(|_| !change.cleared).and_then(|leaf| leaf.storage.as_ref());
     let ops: Vec<Op<U256>> =

@@ -33,7 +33,8 @@ use crate::{
     log::{Log, LogError},
     memory::{Memory, Names, Pending},
     meter::{Meter, Stopwatch},
-    recovery::{Recovered, check_next, recover},
+    pager::Pager,
+    recovery::{MemoryShares, Recovered, check_next, recover},
     state::State,
 };
 
@@ -51,11 +52,13 @@ pub struct StoreOptions {
     pub checkpoint_interval_ms: u64,
     /// Log bytes after which a checkpoint is made at once.
     pub checkpoint_size_bytes: u64,
+    /// Memory to aim at for the state and for what the disk has at hand; `None`: the whole state is in memory.
+    pub memory_bytes: Option<u64>,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { history: None, checkpoint_interval_ms: 1_000, checkpoint_size_bytes: 64 << 20 }
+        Self { history: None, checkpoint_interval_ms: 1_000, checkpoint_size_bytes: 64 << 20, memory_bytes: None }
     }
 }
 
@@ -125,6 +128,8 @@ pub struct StoreStats {
     pub keyspaces: Vec<(String, u64, u64)>,
     /// Accounts in the trie.
     pub accounts: u64,
+    /// Accounts and slots in memory, and on disk, where memory has a limit.
+    pub keys: Option<(u64, u64)>,
 }
 
 /// What the store's stages have done.
@@ -150,6 +155,7 @@ pub(crate) struct Shared {
     pub(crate) options: StoreOptions,
     pub(crate) flat: Arc<Flat>,
     pub(crate) codes: Arc<Codes>,
+    pub(crate) pager: Option<Arc<Pager>>,
     pub(crate) memory: RwLock<Memory>,
     pub(crate) writer: Mutex<Writer>,
     /// Held during a checkpoint or a rollback.
@@ -181,11 +187,13 @@ impl Store {
     /// # Errors
     /// If the directory is locked, has another schema version, is damaged before its tail, or cannot be read.
     pub fn open(dir: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
-        let Recovered { lock, flat, codes, log, memory } = recover(dir)?;
+        let Recovered { lock, flat, codes, pager, log, memory } =
+            recover(dir, &options.memory_bytes.map_or(MemoryShares::UNLIMITED, MemoryShares::of))?;
         let shared = Arc::new(Shared {
             options: options.clone(),
             flat,
             codes,
+            pager,
             memory: RwLock::new(memory),
             writer: Mutex::new(Writer { log }),
             checkpointing: Mutex::new(()),
@@ -342,6 +350,7 @@ impl Store {
             log_bytes: memory.pending_bytes,
             keyspaces: self.shared.flat.sizes(),
             accounts: memory.head.as_ref().map_or(0, |head| head.state.account_count()),
+            keys: self.shared.pager.as_ref().map(|pager| pager.keys()),
         }
     }
 }
@@ -360,6 +369,9 @@ impl Drop for Store {
             Err(error) => tracing::error!(%error, "failed to write the last checkpoint"),
         }
         self.shared.codes.close();
+        if let Some(pager) = &self.shared.pager {
+            pager.close();
+        }
     }
 }
 
@@ -376,7 +388,7 @@ impl Shared {
         self.meters.disk.wait(watch.lap().wall);
         let record = BlockRecord::new(&block, changes, root);
         let payload = record.clone();
-        let state = state.over(&self.codes);
+        let state = state.over(&self.codes, self.pager.as_ref());
         let (head, synced_in) = self.append(payload.bytes(), changes, |memory| {
             check_next(memory, &block)?;
             Ok((Arc::clone(&block), Some((Arc::clone(&block), record)), state))

@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, U256, keccak256};
 use braid_state::{State, StateAt, Store, StoreError, StoreOptions};
-use braid_types::StateChanges;
+use braid_types::{AccountChange, StateChanges, changes::AccountState};
 use proptest::{prelude::*, strategy::ValueTree};
-use support::{Model, Step, changes, copy, manual};
+use support::{Model, Step, changes, copy, manual, without_memory};
 use tempfile::TempDir;
 
 #[derive(Clone, Debug)]
@@ -40,6 +43,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 struct Run {
+    options: StoreOptions,
     dir: TempDir,
     store: Option<Store>,
     model: Model,
@@ -68,12 +72,12 @@ impl Run {
             Action::Checkpoint => drop(store.checkpoint().unwrap()),
             Action::Restart => {
                 drop(self.store.take());
-                self.store = Some(Store::open(self.dir.path(), &manual()).unwrap());
+                self.store = Some(Store::open(self.dir.path(), &self.options).unwrap());
             }
             Action::Crash => {
                 let copied = TempDir::new().unwrap();
                 copy(self.dir.path(), copied.path());
-                self.store = Some(Store::open(copied.path(), &manual()).unwrap());
+                self.store = Some(Store::open(copied.path(), &self.options).unwrap());
                 self.dir = copied;
             }
         }
@@ -96,17 +100,106 @@ proptest! {
 
     #[test]
     fn any_order_of_actions_agrees_with_the_model(genesis in changes(), actions in prop::collection::vec(action(), 1..40)) {
-        let dir = TempDir::new().unwrap();
-        let store = Store::open(dir.path(), &manual()).unwrap();
-        let mut run = Run { dir, store: Some(store), model: Model::default(), snapshot: None };
-        run.act(&Action::Commit(genesis));
-        for action in &actions {
-            run.act(action);
-            run.model.check(run.store(), 0);
+        for options in [manual(), without_memory()] {
+            check_actions(options, genesis.clone(), &actions);
         }
-        run.act(&Action::Restart);
+    }
+
+    #[test]
+    fn a_state_without_memory_is_that_with_all_of_it(blocks in prop::collection::vec(many_changes(), 1..12)) {
+        check_without_memory(&blocks);
+    }
+}
+
+fn check_actions(options: StoreOptions, genesis: StateChanges, actions: &[Action]) {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), &options).unwrap();
+    let mut run = Run { options, dir, store: Some(store), model: Model::default(), snapshot: None };
+    run.act(&Action::Commit(genesis));
+    for action in actions {
+        run.act(action);
         run.model.check(run.store(), 0);
-        check_dump(&run);
+    }
+    run.act(&Action::Restart);
+    run.model.check(run.store(), 0);
+    check_dump(&run);
+}
+
+/// Accounts in [`many_changes`], so many that most of the state is in pages, and slots of some of them.
+const MANY: u64 = 600;
+
+fn many_changes() -> impl Strategy<Value = (StateChanges, bool)> {
+    let account = prop::option::weighted(0.9, 0..1_000u64).prop_map(|balance| {
+        balance.map(|balance| AccountState { balance: U256::from(balance), ..AccountState::default() })
+    });
+    let few = prop::collection::btree_map((0..24u64).prop_map(U256::from), (0..3u64).prop_map(U256::from), 0..3);
+    let many = prop::collection::btree_map((0..400u64).prop_map(U256::from), (0..3u64).prop_map(U256::from), 0..300);
+    let storage = prop_oneof![6 => Just(BTreeMap::new()), 3 => few, 1 => many];
+    let change = (account, prop::bool::weighted(0.05), storage).prop_map(|(account, cleared, storage)| {
+        let storage = if account.is_some() { storage } else { BTreeMap::new() };
+        AccountChange { account, storage_cleared: cleared || account.is_none(), storage }
+    });
+    let address = (0..MANY).prop_map(many_address);
+    let accounts = prop::collection::btree_map(address, change, 0..300);
+    (accounts.prop_map(|accounts| StateChanges { accounts, codes: BTreeMap::new() }), prop::bool::weighted(0.4))
+}
+
+fn many_address(index: u64) -> Address {
+    Address::from_word(keccak256(index.to_be_bytes()))
+}
+
+/// Blocks, some of them followed by a checkpoint, with a reader of an older state beside; then again from the disk.
+fn check_without_memory(blocks: &[(StateChanges, bool)]) {
+    let dir = TempDir::new().unwrap();
+    let mut store = Store::open(dir.path(), &without_memory()).unwrap();
+    let (mut model, mut whole) = (Model::default(), State::empty());
+    let mut older = Vec::new();
+    for (changes, is_checkpointed) in blocks {
+        model.commit(&store, changes);
+        whole = whole.apply(changes);
+        older.push((whole.clone(), store.head().unwrap().state.clone()));
+        if *is_checkpointed {
+            store.checkpoint().unwrap();
+        }
+    }
+    for (whole, state) in &older {
+        check_same(whole, state);
+    }
+    drop(store);
+    store = Store::open(dir.path(), &without_memory()).unwrap();
+    let (resident, keys) = store.stats().keys.unwrap();
+    assert_eq!(keys, count_keys(&whole));
+    assert!(keys < 400 || resident < keys / 2, "{resident} of {keys} keys are in memory");
+    let state = store.head().unwrap().state.clone();
+    check_same(&whole, &state);
+    // Looking at everything one after the other keeps what was looked at.
+    assert_eq!(store.stats().keys.unwrap().1, keys);
+    drop(older);
+    for (changes, _) in blocks {
+        model.commit(&store, changes);
+        whole = whole.apply(changes);
+        store.checkpoint().unwrap();
+    }
+    check_same(&whole, &store.head().unwrap().state);
+}
+
+fn count_keys(state: &State) -> u64 {
+    let mut keys = 0;
+    state.for_each(|_, _, slots| keys += 1 + slots.count() as u64);
+    keys
+}
+
+fn check_same(whole: &State, state: &State) {
+    assert_eq!((state.root(), state.account_count()), (whole.root(), whole.account_count()));
+    let all = |state: &State| {
+        let mut all = Vec::new();
+        state.for_each(|key, account, slots| all.push((key, account, slots.collect::<Vec<_>>())));
+        all
+    };
+    assert_eq!(all(state), all(whole));
+    for index in (0..MANY).step_by(7) {
+        let slots = [3u64, 300].map(U256::from);
+        assert_eq!(state.prove(many_address(index), &slots), whole.prove(many_address(index), &slots));
     }
 }
 

@@ -22,6 +22,9 @@ pub const MAX_ADMISSION_TRANSACTIONS: usize = 65_536;
 /// States before the head that stay readable from memory (balances, proofs) without the disk.
 pub const RETAINED_STATES: usize = 256;
 
+/// The same where memory has a limit: a state keeps in memory what later blocks changed.
+pub const RETAINED_STATES_IN_BOUNDED_MEMORY: usize = 4;
+
 /// Largest record of the block log, in bytes; a longer length prefix is corruption.
 pub const MAX_LOG_RECORD_SIZE_BYTES: u32 = 1 << 30;
 

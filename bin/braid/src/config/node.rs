@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum, value_parser};
 use serde::{Serialize, Serializer};
 
 use super::{
-    Limits, MAX_INTEGER, Origin, Output, Server,
+    Limits, MAX_INTEGER, MAX_MEMORY_MIB, Origin, Output, Server,
     layers::{Resolved, Settings},
 };
 
@@ -40,6 +40,9 @@ pub(crate) struct NodeSettings {
     /// Blocks behind the head whose state stays readable; without it all.
     #[arg(long, env = "BRAID_HISTORY", value_name = "BLOCKS", value_parser = value_parser!(u64).range(0..=MAX_INTEGER), help_heading = "Chain")]
     pub(crate) history: Option<u64>,
+    /// Memory to aim at for the state and the store, in MiB; without it the whole state is in memory.
+    #[arg(long, env = "BRAID_MEMORY", value_name = "MIB", value_parser = value_parser!(u64).range(1..=MAX_MEMORY_MIB), help_heading = "Chain")]
+    pub(crate) memory: Option<u64>,
     /// How an empty data directory is filled: auto takes the state from peers if the chain is long and executes its blocks if not, full
     /// executes every block, state waits for peers that have the state.
     #[arg(long, env = "BRAID_SYNC", value_name = "MODE", value_enum, default_value_t = SyncMode::Auto, help_heading = "Chain")]

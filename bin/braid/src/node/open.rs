@@ -10,7 +10,7 @@ use braid_types::{BlockRef, ChainSpec, ConsensusConfig};
 use eyre::{Context, bail};
 
 use crate::{
-    config::{Unusable, node::NodeSettings},
+    config::{Unusable, memory_bytes, node::NodeSettings},
     dev::data::{GENESIS, keep_genesis, read_genesis},
 };
 
@@ -52,7 +52,11 @@ pub(super) fn chain(settings: &NodeSettings, genesis: &Genesis) -> eyre::Result<
     let options = ChainOptions {
         genesis: genesis.clone(),
         directory: directory.clone(),
-        store: StoreOptions { history: settings.history, ..StoreOptions::default() },
+        store: StoreOptions {
+            history: settings.history,
+            memory_bytes: memory_bytes(settings.memory),
+            ..StoreOptions::default()
+        },
         pool: PoolConfig {
             max_transactions: limits.pool_max_transactions,
             max_size_bytes: limits.pool_max_bytes,

@@ -7,7 +7,11 @@ use braid_types::{AccountChange, Block, StateChanges};
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{Store, StoreOptions};
+use crate::{
+    state::AccountLeaf,
+    store::{Store, StoreOptions},
+    trie,
+};
 
 const CONTRACT: Address = address!("0x00000000000000000000000000000000000000cc");
 
@@ -278,9 +282,9 @@ fn code_of_an_account_that_never_began_is_missed_in_the_end() {
         let leaves = [(B256::ZERO, AccountState::default()), (second.entries[0].key, account)].map(|(key, account)| {
             let slots = if key.is_zero() { Vec::new() } else { second.entries[0].slots.clone() };
             let slots: Vec<_> = slots.into_iter().map(|(slot, value)| (slot, Some(value))).collect();
-            (key, Some(crate::state::AccountLeaf::new(account, &slots)))
+            (key, AccountLeaf { account, storage: trie::update(None, &slots) })
         });
-        State::join(vec![State::part(leaves.into())], Arc::default())
+        State::with_accounts(trie::build(leaves.into(), 0), 2, Arc::default(), None)
     };
     let error = import_all(dir.path(), &with_decoy, &[encode_chunk(&first), encode_chunk(&second)]).unwrap_err();
     assert!(matches!(error, SnapshotError::MissingCode(found) if found == hash), "{error}");

@@ -9,9 +9,12 @@
 //! (the hash, or the RLP itself when it is shorter than 32 bytes) names the start it was made for. [`update::update`]
 //! first decides the shape and then places the nodes level by level, so every dirty node is hashed once, children
 //! before parents, and many at once. Yellow Paper, appendix D.
+//!
+//! Where memory is bounded, small sub-tries whose keys are on disk may be forgotten and read again ([`page`]).
 
 pub(crate) mod diff;
 pub(crate) mod node;
+pub(crate) mod page;
 pub(crate) mod read;
 pub(crate) mod update;
 
@@ -19,6 +22,7 @@ pub(crate) mod update;
 mod tests;
 
 pub(crate) use diff::diff;
-pub(crate) use node::{Child, Value};
+pub(crate) use node::{Branch, Child, Leaf, Value};
+pub(crate) use page::{PAGE_KEYS, Range, Rules, Source, count, load, trim};
 pub(crate) use read::{for_each, get, prefetch, prove, root_hash, walk_from};
-pub(crate) use update::{Op, join, update};
+pub(crate) use update::{Op, build, join, update};

@@ -6,6 +6,8 @@ use alloy_primitives::{B256, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
 use braid_keccak::hash_all;
 
+use super::page::Page;
+
 /// Nibbles of a key.
 pub(crate) const KEY_NIBBLES: usize = 64;
 
@@ -13,7 +15,7 @@ pub(crate) const KEY_NIBBLES: usize = 64;
 const UNPLACED: u8 = u8::MAX;
 
 /// What a leaf holds.
-pub(crate) trait Value: Clone + PartialEq + Send + Sync {
+pub(crate) trait Value: Clone + PartialEq + Send + Sync + 'static {
     /// Appends the value as the trie commits to it.
     fn write(&self, out: &mut Vec<u8>);
 }
@@ -57,6 +59,20 @@ impl Link {
     /// The node's hash, as a root needs it even when the node is short.
     pub(crate) fn hash(&self) -> B256 {
         if self.is_embedded() { keccak256(&self.bytes[..usize::from(self.len)]) } else { self.bytes }
+    }
+
+    /// Whether both refer to the same hash, from the same start.
+    pub(crate) fn is_equal(&self, other: &Self) -> bool {
+        self.start != UNPLACED
+            && self.start == other.start
+            && self.len == 32
+            && other.len == 32
+            && self.bytes == other.bytes
+    }
+
+    /// Where the path of a node that has a reference begins.
+    pub(crate) fn start(&self) -> Option<usize> {
+        (self.start != UNPLACED).then_some(usize::from(self.start))
     }
 
     fn encoded_len(&self) -> usize {
@@ -103,6 +119,15 @@ pub(crate) enum Child<V> {
     Leaf(Arc<Leaf<V>>),
     /// Several keys.
     Branch(Arc<Branch<V>>),
+    /// Several keys that may be on disk.
+    Page(Arc<Page<V>>),
+}
+
+/// A node in memory.
+#[derive(Debug)]
+pub(crate) enum Node<'a, V> {
+    Leaf(&'a Arc<Leaf<V>>),
+    Branch(&'a Arc<Branch<V>>),
 }
 
 impl<V> Clone for Child<V> {
@@ -110,11 +135,21 @@ impl<V> Clone for Child<V> {
         match self {
             Self::Leaf(leaf) => Self::Leaf(Arc::clone(leaf)),
             Self::Branch(branch) => Self::Branch(Arc::clone(branch)),
+            Self::Page(page) => Self::Page(Arc::clone(page)),
         }
     }
 }
 
 impl<V: Value> Child<V> {
+    /// The node itself, which is read if it is on disk.
+    pub(crate) fn node(&self) -> Node<'_, V> {
+        match self {
+            Self::Leaf(leaf) => Node::Leaf(leaf),
+            Self::Branch(branch) => Node::Branch(branch),
+            Self::Page(page) => Node::Branch(page.branch()),
+        }
+    }
+
     /// A leaf without reference.
     pub(crate) fn leaf(key: B256, value: V) -> Self {
         Self::Leaf(Arc::new(Leaf { key, value, link: Link::NONE }))
@@ -147,10 +182,12 @@ impl<V: Value> Child<V> {
 
     /// Levels down to the lowest node without a reference. Below a node that has one all have theirs.
     fn unplaced_levels(&self, start: usize) -> usize {
-        match self {
-            _ if self.is_placed(start) => 0,
-            Self::Leaf(_) => 1,
-            Self::Branch(branch) => {
+        if self.is_placed(start) {
+            return 0;
+        }
+        match self.node() {
+            Node::Leaf(_) => 1,
+            Node::Branch(branch) => {
                 let below = branch.children.iter().map(|child| child.unplaced_levels(branch.depth + 1));
                 1 + below.max().unwrap_or_default()
             }
@@ -178,6 +215,11 @@ impl<V: Value> Child<V> {
         match self {
             Self::Leaf(leaf) => Arc::make_mut(leaf).link = link,
             Self::Branch(branch) => Arc::make_mut(branch).link = link,
+            Self::Page(page) => {
+                let mut branch = Arc::clone(page.branch());
+                Arc::make_mut(&mut branch).link = link;
+                *self = Self::Branch(branch);
+            }
         }
     }
 
@@ -186,8 +228,17 @@ impl<V: Value> Child<V> {
         match (self, other) {
             (Self::Leaf(a), Self::Leaf(b)) => Arc::ptr_eq(a, b),
             (Self::Branch(a), Self::Branch(b)) => Arc::ptr_eq(a, b),
+            (Self::Page(a), Self::Page(b)) => Arc::ptr_eq(a, b),
+            (Self::Page(page), Self::Branch(branch)) | (Self::Branch(branch), Self::Page(page)) => {
+                page.in_memory().is_some_and(|own| Arc::ptr_eq(own, branch))
+            }
             _ => false,
         }
+    }
+
+    /// Whether two nodes at the same place hold the same, as far as can be said without looking below them.
+    pub(crate) fn is_equal(&self, other: &Self) -> bool {
+        self.is_same(other) || (self.depth() == other.depth() && self.link().is_equal(other.link()))
     }
 
     /// The node's reference.
@@ -195,6 +246,7 @@ impl<V: Value> Child<V> {
         match self {
             Self::Leaf(leaf) => &leaf.link,
             Self::Branch(branch) => &branch.link,
+            Self::Page(page) => page.link(),
         }
     }
 
@@ -203,6 +255,7 @@ impl<V: Value> Child<V> {
         match self {
             Self::Leaf(leaf) => leaf.key,
             Self::Branch(branch) => branch.path,
+            Self::Page(page) => page.path,
         }
     }
 
@@ -211,6 +264,7 @@ impl<V: Value> Child<V> {
         match self {
             Self::Leaf(_) => KEY_NIBBLES,
             Self::Branch(branch) => branch.depth,
+            Self::Page(page) => page.depth,
         }
     }
 
@@ -223,10 +277,10 @@ impl<V: Value> Child<V> {
 
     /// Appends the node's RLP; `scratch` is overwritten.
     fn encode_to(&self, start: usize, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
-        match self {
-            Self::Leaf(leaf) => leaf.encode_to(start, scratch, out),
-            Self::Branch(branch) if branch.depth == start => branch.encode_to(out),
-            Self::Branch(branch) => {
+        match self.node() {
+            Node::Leaf(leaf) => leaf.encode_to(start, scratch, out),
+            Node::Branch(branch) if branch.depth == start => branch.encode_to(out),
+            Node::Branch(branch) => {
                 scratch.clear();
                 branch.encode_to(scratch);
                 let inner = Link::new(UNPLACED, scratch);
@@ -256,6 +310,11 @@ fn place_all<V: Value>(nodes: &mut [(usize, &mut Child<V>)]) {
 }
 
 impl<V: Value> Leaf<V> {
+    /// The same leaf with another value that is encoded the same.
+    pub(crate) fn with_value(&self, value: V) -> Self {
+        Self { link: self.link, key: self.key, value }
+    }
+
     fn encode_to(&self, start: usize, value: &mut Vec<u8>, out: &mut Vec<u8>) {
         let path = HexPrefix::new(&self.key, start, KEY_NIBBLES, 2);
         value.clear();
@@ -310,8 +369,19 @@ impl<V> Branch<V> {
             match child {
                 Child::Leaf(leaf) => prefetch(Arc::as_ptr(leaf), 1),
                 Child::Branch(branch) => prefetch(Arc::as_ptr(branch), std::mem::size_of::<Self>()),
+                Child::Page(page) => prefetch(Arc::as_ptr(page), std::mem::size_of::<Page<V>>()),
             }
         }
+    }
+
+    /// Whether both have children for the same nibbles.
+    pub(crate) const fn has_places_of(&self, other: &Self) -> bool {
+        self.mask == other.mask
+    }
+
+    /// The branch's own reference.
+    pub(crate) const fn link(&self) -> &Link {
+        &self.link
     }
 
     /// The children in order.
@@ -321,6 +391,13 @@ impl<V> Branch<V> {
 }
 
 impl<V: Value> Branch<V> {
+    /// The same branch with other children, of the same references.
+    pub(crate) fn with_children(&self, children: Vec<Child<V>>) -> Self {
+        debug_assert!(children.iter().zip(&self.children).all(|(a, b)| a.is_equal(b) || a.link().is_embedded()));
+        let Self { link, mask, depth, path, .. } = *self;
+        Self { link, mask, depth, path, children: children.into_boxed_slice() }
+    }
+
     /// RLP of the branch alone, without its prefix.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();

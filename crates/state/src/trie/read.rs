@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::EMPTY_ROOT_HASH;
 
-use super::node::{Branch, Child, Value, common_nibbles, nibble};
+use super::node::{Branch, Child, Node, Value, common_nibbles, nibble};
 
 /// The root hash of a trie.
 pub(crate) fn root_hash<V: Value>(root: Option<&Child<V>>) -> B256 {
@@ -13,12 +13,12 @@ pub(crate) fn root_hash<V: Value>(root: Option<&Child<V>>) -> B256 {
 }
 
 /// The value at a key.
-pub(crate) fn get<'a, V>(root: Option<&'a Child<V>>, key: &B256) -> Option<&'a V> {
+pub(crate) fn get<'a, V: Value>(root: Option<&'a Child<V>>, key: &B256) -> Option<&'a V> {
     let mut node = root?;
     loop {
-        match node {
-            Child::Leaf(leaf) => return (leaf.key == *key).then_some(&leaf.value),
-            Child::Branch(branch) => node = branch.child(nibble(key, branch.depth))?,
+        match node.node() {
+            Node::Leaf(leaf) => return (leaf.key == *key).then_some(&leaf.value),
+            Node::Branch(branch) => node = branch.child(nibble(key, branch.depth))?,
         }
     }
 }
@@ -40,7 +40,8 @@ pub(crate) fn prefetch<'a, V>(root: Option<&'a Child<V>>, keys: impl Iterator<It
                 leaf.prefetch();
                 false
             }
-            None => false,
+            // What is on disk is not asked for, and a page in memory is small.
+            Some(Child::Page(_)) | None => false,
         });
     }
 }
@@ -56,7 +57,7 @@ pub(crate) fn prove<V: Value>(root: Option<&Child<V>>, key: &B256) -> Vec<Bytes>
             nodes.push(node.encode(start).into());
         }
         next = None;
-        if let Child::Branch(branch) = node
+        if let Node::Branch(branch) = node.node()
             && common_nibbles(&branch.path, key) >= branch.depth
         {
             let inner = branch.encode();
@@ -70,17 +71,20 @@ pub(crate) fn prove<V: Value>(root: Option<&Child<V>>, key: &B256) -> Vec<Bytes>
     nodes
 }
 
-/// Calls `visit` with every key and value, in the order of keys.
-pub(crate) fn for_each<'a, V>(root: Option<&'a Child<V>>, visit: &mut impl FnMut(&'a B256, &'a V)) {
+/// Calls `visit` with every key and value, in the order of keys. What is on disk is read, and not kept.
+pub(crate) fn for_each<V: Value>(root: Option<&Child<V>>, visit: &mut impl FnMut(&B256, &V)) {
+    let below =
+        |branch: &Branch<V>, visit: &mut _| branch.children().iter().for_each(|child| for_each(Some(child), visit));
     match root {
         None => {}
         Some(Child::Leaf(leaf)) => visit(&leaf.key, &leaf.value),
-        Some(Child::Branch(branch)) => branch.children().iter().for_each(|child| for_each(Some(child), visit)),
+        Some(Child::Branch(branch)) => below(branch, visit),
+        Some(Child::Page(page)) => below(&page.peek(), visit),
     }
 }
 
 /// Calls `visit` with every key not below `from` and its value, in the order of keys, until it breaks.
-pub(crate) fn walk_from<V, B>(
+pub(crate) fn walk_from<V: Value, B>(
     root: Option<&Child<V>>,
     from: &B256,
     visit: &mut impl FnMut(&B256, &V) -> ControlFlow<B>,
@@ -89,17 +93,25 @@ pub(crate) fn walk_from<V, B>(
         None => ControlFlow::Continue(()),
         Some(Child::Leaf(leaf)) if leaf.key < *from => ControlFlow::Continue(()),
         Some(Child::Leaf(leaf)) => visit(&leaf.key, &leaf.value),
-        Some(Child::Branch(branch)) => {
-            let common = common_nibbles(&branch.path, from);
-            let is_parted = common < branch.depth;
-            if is_parted && nibble(&branch.path, common) < nibble(from, common) {
+        Some(node) => {
+            let (path, depth) = (node.path(), node.depth());
+            let common = common_nibbles(&path, from);
+            let is_parted = common < depth;
+            if is_parted && nibble(&path, common) < nibble(from, common) {
                 return ControlFlow::Continue(());
             }
             // Where the path has parted from `from` upwards, every key is above; else children below its nibble are not.
-            let first = if is_parted { 0 } else { nibble(from, branch.depth) };
-            (first..16)
-                .filter_map(|index| branch.child(index))
-                .try_for_each(|child| walk_from(Some(child), from, visit))
+            let first = if is_parted { 0 } else { nibble(from, depth) };
+            let mut below = |branch: &Branch<V>| {
+                (first..16)
+                    .filter_map(|index| branch.child(index))
+                    .try_for_each(|child| walk_from(Some(child), from, visit))
+            };
+            match node {
+                Child::Leaf(_) => ControlFlow::Continue(()),
+                Child::Branch(branch) => below(branch),
+                Child::Page(page) => below(&page.peek()),
+            }
         }
     }
 }

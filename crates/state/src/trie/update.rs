@@ -4,7 +4,7 @@ use alloy_primitives::B256;
 use rayon::prelude::*;
 
 use super::{
-    node::{Branch, Child, KEY_NIBBLES, Value, common_nibbles, nibble},
+    node::{Branch, Child, KEY_NIBBLES, Node, Value, common_nibbles, nibble},
     read::prefetch,
 };
 
@@ -24,10 +24,16 @@ pub(crate) fn update<V: Value>(root: Option<&Child<V>>, ops: &[Op<V>]) -> Option
     update_at(root, ops).map(|root| root.place(0))
 }
 
-/// The trie over sixteen tries, one for each first nibble of the keys, in order.
-pub(crate) fn join<V: Value>(parts: impl IntoIterator<Item = Option<Child<V>>>) -> Option<Child<V>> {
+/// The trie over sixteen tries, one for each nibble `at` of the keys, in order. The result is placed where the nibbles before `at` begin it.
+pub(crate) fn join<V: Value>(at: usize, parts: impl IntoIterator<Item = Option<Child<V>>>) -> Option<Child<V>> {
     let mut parts = parts.into_iter();
-    branch_over(0, std::array::from_fn(|_| parts.next().flatten())).map(|root| root.place(0))
+    branch_over(at, std::array::from_fn(|_| parts.next().flatten())).map(|root| root.place(at))
+}
+
+/// The branch over keys that are sorted without repetition, placed after `start` nibbles.
+pub(crate) fn build<V: Value>(leaves: Vec<(B256, V)>, start: usize) -> Option<Child<V>> {
+    let ops: Vec<Op<V>> = leaves.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    update_at(None, &ops).map(|node| node.place(start))
 }
 
 /// The node after `ops`, all of which share the path up to the node. Its reference is not valid yet.
@@ -35,21 +41,21 @@ fn update_at<V: Value>(old: Option<&Child<V>>, ops: &[Op<V>]) -> Option<Child<V>
     let (Some((first, _)), Some((last, _))) = (ops.first(), ops.last()) else {
         return old.cloned();
     };
-    match old {
+    match old.map(Child::node) {
         None if ops.len() == 1 => set(ops),
         None => fork(common_nibbles(first, last), |_| None, ops),
-        Some(Child::Leaf(leaf)) if ops.len() == 1 && *first == leaf.key => set(ops).map(|new| match new {
+        Some(Node::Leaf(leaf)) if ops.len() == 1 && *first == leaf.key => set(ops).map(|new| match new {
             Child::Leaf(new) if new.value == leaf.value => Child::Leaf(leaf.clone()),
             new => new,
         }),
-        Some(Child::Leaf(leaf)) => beside(leaf.key, KEY_NIBBLES, old, first, last, ops),
-        Some(Child::Branch(branch)) => {
+        Some(Node::Leaf(leaf)) => beside(leaf.key, KEY_NIBBLES, old, first, last, ops),
+        Some(Node::Branch(branch)) => {
             let common = common_nibbles(&branch.path, first).min(common_nibbles(&branch.path, last));
             if common < branch.depth {
                 return beside(branch.path, branch.depth, old, first, last, ops);
             }
             let new = fork(branch.depth, |nibble| branch.child(nibble), ops);
-            new.map(|new| keep_if_same(branch, new))
+            new.map(|new| keep_if_same(old, branch, new))
         }
     }
 }
@@ -115,10 +121,10 @@ fn group<V>(ops: &[Op<V>], at: usize, index: u8) -> &[Op<V>] {
 }
 
 /// `old` itself where the update changed none of its children, so that versions share it.
-fn keep_if_same<V: Value>(old: &std::sync::Arc<Branch<V>>, new: Child<V>) -> Child<V> {
-    let Child::Branch(branch) = &new else { return new };
-    let same = branch.depth == old.depth
-        && branch.children().len() == old.children().len()
-        && branch.children().iter().zip(old.children()).all(|(a, b)| a.is_same(b));
-    if same { Child::Branch(old.clone()) } else { new }
+fn keep_if_same<V: Value>(old: Option<&Child<V>>, branch: &Branch<V>, new: Child<V>) -> Child<V> {
+    let (Child::Branch(after), Some(old)) = (&new, old) else { return new };
+    let same = after.depth == branch.depth
+        && after.children().len() == branch.children().len()
+        && after.children().iter().zip(branch.children()).all(|(a, b)| a.is_same(b));
+    if same { old.clone() } else { new }
 }

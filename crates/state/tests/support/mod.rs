@@ -19,7 +19,17 @@ use proptest::prelude::*;
 
 /// Options under which nothing is checkpointed unless a test asks.
 pub fn manual() -> StoreOptions {
-    StoreOptions { history: None, checkpoint_interval_ms: 3_600_000, checkpoint_size_bytes: 1 << 40 }
+    StoreOptions {
+        history: None,
+        checkpoint_interval_ms: 3_600_000,
+        checkpoint_size_bytes: 1 << 40,
+        memory_bytes: None,
+    }
+}
+
+/// The same with as little of the state in memory as can be.
+pub fn without_memory() -> StoreOptions {
+    StoreOptions { memory_bytes: Some(0), ..manual() }
 }
 
 pub type World = BTreeMap<Address, (AccountState, BTreeMap<U256, U256>)>;
@@ -75,7 +85,7 @@ impl Model {
         changes: &StateChanges,
         before: impl FnOnce(&ExecutedBlock),
     ) -> Result<(), StoreError> {
-        let state = store.head().map_or_else(State::empty, |head| head.state.clone()).apply(changes);
+        let state = store.head().map_or_else(State::empty, |head| head.state.clone()).apply(changes).trimmed();
         let mut world = self.steps.last().map(|step| step.world.clone()).unwrap_or_default();
         apply(&mut world, changes);
         let block = self.next_block(state.root());

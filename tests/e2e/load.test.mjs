@@ -46,7 +46,7 @@ describe('the stages of a node under load', { skip: OWN_NODE }, () => {
   test('braid top --once shows a table, with --json the same for programs', async () => {
     const table = await braid(['top', '--rpc', node.url, '--once']);
     for (const stage of [...STAGES, 'other']) assert.match(table, new RegExp(`^${stage} `, 'm'));
-    const sending = braid(['load', '--rpc', node.url, '--txs', '2000', '--rate', '1000', '--accounts', '20', '--seed', '1', '--json']);
+    const sending = braid(['load', '--rpc', node.url, '--txs', '16000', '--rate', '8000', '--accounts', '20', '--seed', '1', '--json']);
     const looks = [];
     while (!looks.some(({ slowest }) => slowest !== null) && looks.length < 30) {
       looks.push(JSON.parse(await braid(['top', '--rpc', node.url, '--once', '--json'])));

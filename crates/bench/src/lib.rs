@@ -11,6 +11,7 @@ pub mod commuting;
 pub mod critical_path;
 mod machine;
 pub mod measure;
+pub mod pipeline;
 pub mod random;
 pub mod state;
 pub mod workload;

@@ -15,6 +15,26 @@ pub(crate) fn cpu_time() -> Duration {
     clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
 }
 
+/// Counts time and processor time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch {
+    wall: Instant,
+    own: Duration,
+}
+
+impl Stopwatch {
+    /// Begins to count.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+    pub(crate) fn start() -> Self {
+        Self { wall: Instant::now(), own: cpu_time() }
+    }
+
+    /// Time, and processor time of all threads of this process.
+    pub(crate) fn elapsed(self) -> (Duration, Duration) {
+        (self.wall.elapsed(), cpu_time().saturating_sub(self.own))
+    }
+}
+
 /// A moment from which the use of the machine is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Since {

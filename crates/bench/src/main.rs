@@ -1,5 +1,6 @@
 //! The command `braid-bench`.
 
+mod chain;
 mod exec;
 mod plot;
 mod report;
@@ -21,6 +22,8 @@ struct Cli {
 enum Command {
     /// Measure the executor
     Exec(exec::ExecArgs),
+    /// Measure blocks from execution to disk, with known senders
+    Chain(chain::ChainArgs),
     /// Draw the speed-up over threads
     Plot(plot::PlotArgs),
     /// List the workloads
@@ -30,6 +33,7 @@ enum Command {
 fn main() -> eyre::Result<ExitCode> {
     match Cli::parse().command {
         Command::Exec(args) => exec::run(&args),
+        Command::Chain(args) => chain::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::List => {
             report::list()?;

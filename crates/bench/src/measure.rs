@@ -234,7 +234,7 @@ fn medians(costs: &[Cost]) -> Cost {
     }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     let middle = times.len() / 2;
     match times.len() {

@@ -77,6 +77,11 @@ impl MemoryState {
         copy
     }
 
+    /// All accounts with their storage.
+    pub fn accounts(&self) -> impl Iterator<Item = (Address, &AccountInfo, &U256Map<U256>)> {
+        self.accounts.iter().map(|(address, stored)| (*address, &stored.info, &stored.storage))
+    }
+
     /// The value of a slot; zero if nothing was stored.
     pub fn slot(&self, address: Address, slot: U256) -> U256 {
         self.accounts.get(&address).and_then(|stored| stored.storage.get(&slot)).copied().unwrap_or_default()

@@ -21,6 +21,9 @@ pub(crate) struct ChainArgs {
     /// Blocks, one after the other
     #[arg(long, default_value = "10")]
     chain_length: NonZeroUsize,
+    /// Blocks behind the head whose state stays readable; without it all, and each block's old values are kept
+    #[arg(long)]
+    history: Option<u64>,
     /// Where the chain is made, in a directory of its own [default: the system's for temporary files]
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -55,7 +58,7 @@ pub(crate) fn run(args: &ChainArgs) -> eyre::Result<ExitCode> {
     for group in args.selection.groups()? {
         group.for_each(|sample| {
             let directory = parent.join(format!("braid-bench-{}", std::process::id()));
-            let run = pipeline::run(&sample, args.threads, args.chain_length, &directory);
+            let run = pipeline::run(&sample, args.threads, args.chain_length, args.history, &directory);
             fs::remove_dir_all(&directory).wrap_err_with(|| format!("failed to remove {}", directory.display()))?;
             let run = run.wrap_err_with(|| format!("failed to make blocks of {}", sample.name))?;
             print(&Line::new(sample.name.clone(), args, &run), args.json)

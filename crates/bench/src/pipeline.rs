@@ -58,7 +58,7 @@ pub enum PipelineError {
     },
 }
 
-/// Runs `blocks` blocks of the workload's transactions through a chain in an empty directory.
+/// Runs `blocks` blocks of the workload's transactions through a chain in an empty directory, which keeps the states of `history` blocks, or all.
 ///
 /// # Errors
 /// If the chain fails, or a block does not hold all of them, successful.
@@ -66,9 +66,10 @@ pub fn run(
     sample: &Sample,
     threads: NonZeroUsize,
     blocks: NonZeroUsize,
+    history: Option<u64>,
     directory: &Path,
 ) -> Result<Pipeline, PipelineError> {
-    let chain = open(sample, threads, directory)?;
+    let chain = open(sample, threads, history, directory)?;
     let all: Vec<Vec<RecoveredTx>> = (0..blocks.get()).map(|block| with_nonces_of(sample, block)).collect();
     let whole = Stopwatch::start();
     let mut times = Vec::new();
@@ -90,7 +91,7 @@ pub fn run(
     Ok(Pipeline { transactions, block: median(times), all: wall, cpu })
 }
 
-fn open(sample: &Sample, threads: NonZeroUsize, directory: &Path) -> Result<Chain, ChainError> {
+fn open(sample: &Sample, threads: NonZeroUsize, history: Option<u64>, directory: &Path) -> Result<Chain, ChainError> {
     let context = &sample.context;
     let accounts = sample.state.accounts().map(|(address, info, slots)| {
         let code = info.code.as_ref().map(|code| code.original_bytes()).filter(|code| !code.is_empty());
@@ -115,7 +116,7 @@ fn open(sample: &Sample, threads: NonZeroUsize, directory: &Path) -> Result<Chai
     Chain::open(ChainOptions {
         genesis,
         directory: directory.to_owned(),
-        store: StoreOptions::default(),
+        store: StoreOptions { history, ..StoreOptions::default() },
         pool: Default::default(),
         threads,
         is_dev: true,
@@ -169,7 +170,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let sample = workload::find("erc20-random-oz")[0].sample(Some(50)).unwrap();
         let blocks = NonZeroUsize::new(3).unwrap();
-        let run = run(&sample, NonZeroUsize::MIN, blocks, directory.path()).unwrap();
+        let run = run(&sample, NonZeroUsize::MIN, blocks, None, directory.path()).unwrap();
         assert_eq!(run.transactions, 150);
         assert!(run.block > Duration::ZERO && run.all >= run.block && run.cpu > Duration::ZERO);
     }
@@ -181,7 +182,7 @@ mod tests {
         sample.transactions.remove(0);
         let mut twice = sample.transactions.clone();
         sample.transactions.append(&mut twice);
-        let error = run(&sample, NonZeroUsize::MIN, NonZeroUsize::MIN, directory.path()).unwrap_err();
+        let error = run(&sample, NonZeroUsize::MIN, NonZeroUsize::MIN, Some(0), directory.path()).unwrap_err();
         assert!(matches!(error, PipelineError::LeftOut { block: 0, .. }), "{error}");
     }
 }

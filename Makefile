@@ -212,6 +212,15 @@ bench-exec: deps-node
 	cargo build --release --locked --package braid-bench
 	target/release/braid-bench exec --workload all --threads $(THREADS) --ceiling
 
+## bench-chain  blocks of payments and swaps from execution to disk, senders known
+.PHONY: bench-chain
+bench-chain:
+	cargo build --release --locked --package braid-bench
+	for workload in erc20-random-oz erc20-hot-oz erc20-independent-solady uniswap-v2-64-pools; do
+		target/release/braid-bench chain --workload $$workload --chain-length 60
+		target/release/braid-bench chain --workload $$workload --chain-length 60 --history 0
+	done
+
 ## plot-exec  docs/executor.svg: the executor's speed-up over PLOT_THREADS="1 2 3 4", on every workload
 .PHONY: plot-exec
 plot-exec: deps-node

@@ -306,6 +306,15 @@ impl Chain {
         Ok((built, true))
     }
 
+    /// Leaves out of memory what was not used of the head's state, where memory has a limit; for times without blocks.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn trim(&self) -> Result<(), ChainError> {
+        let _writer = self.writer.lock();
+        Ok(self.store.trim()?)
+    }
+
     /// Changes the head's state without a block. Development nodes only.
     ///
     /// # Errors

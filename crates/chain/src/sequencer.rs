@@ -24,6 +24,9 @@ use crate::{
 /// limit, so a block filled by limits alone would stay half empty; those that find no room cost a comparison.
 const CANDIDATE_GAS_FACTOR: u64 = 4;
 
+/// How long nothing happens before memory is looked at.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// When blocks are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mining {
@@ -92,6 +95,8 @@ struct Wake {
 enum Reason {
     Transactions,
     Interval,
+    /// Nothing happened for [`IDLE`].
+    Idle,
     Stop,
 }
 
@@ -266,6 +271,7 @@ impl Inner {
                 Reason::Stop => return,
                 Reason::Interval => self.make_block(|_| true).map(|_| ()),
                 Reason::Transactions => self.drain_pool(),
+                Reason::Idle => self.chain.trim(),
             };
             match outcome {
                 Ok(()) => {}
@@ -293,9 +299,13 @@ impl Inner {
             }
             let mining = wake.mining;
             match mining {
-                Mining::Manual => self.woken.wait(&mut wake),
                 Mining::Auto if std::mem::take(&mut wake.notified) => return Reason::Transactions,
-                Mining::Auto => self.woken.wait(&mut wake),
+                Mining::Manual | Mining::Auto => {
+                    let is_idle = self.woken.wait_for(&mut wake, IDLE).timed_out();
+                    if is_idle && self.chain.store().is_over_memory() {
+                        return Reason::Idle;
+                    }
+                }
                 Mining::Interval(interval) => {
                     let now_ms = (self.clock)();
                     let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);

@@ -104,6 +104,15 @@ impl Memory {
         head
     }
 
+    /// Replaces the head's state, which the flat store holds, by the same one, and forgets older ones, which may hold more in memory.
+    pub(crate) fn replace_state(&mut self, state: State) {
+        let Some(head) = &self.head else { return };
+        let block = Arc::clone(&head.block);
+        self.durable = state.clone();
+        self.states = BTreeMap::from([(block.height(), state.clone())]);
+        self.head = Some(Arc::new(Head { block, state }));
+    }
+
     /// Adds a record that the log holds, and makes it the head.
     pub(crate) fn push(&mut self, block: Arc<ExecutedBlock>, pending: Pending, state: State) -> Arc<Head> {
         let bytes = pending.bytes;

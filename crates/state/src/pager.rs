@@ -36,8 +36,8 @@ const AWAY_MEMORY_BYTES: i64 = 24;
 /// Slots from which the storage of an account is looked at in parts.
 const LARGE_STORAGE_SLOTS: usize = 4_096;
 
-/// Turns in a row, one for each first byte of a hash.
-const TURNS: usize = 256;
+/// Turns at a time at most: two for each first byte of a hash, so that what was used is looked at again.
+const MAX_TURNS: usize = 2 * 256;
 
 /// Counts the keys in memory, and reads those that are not.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Pager {
     pub(crate) fn trim(self: &Arc<Self>, accounts: &Child<AccountLeaf>) -> Option<Child<AccountLeaf>> {
         let durable = self.durable.read().clone();
         let mut trimmed: Option<Child<AccountLeaf>> = None;
-        for _ in 0..TURNS {
+        for _ in 0..MAX_TURNS {
             if !self.is_over() {
                 break;
             }

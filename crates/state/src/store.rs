@@ -331,6 +331,20 @@ impl Store {
         self.shared.checkpoint()
     }
 
+    /// Whether more of the state is in memory than [`StoreOptions::memory_bytes`] allows.
+    pub fn is_over_memory(&self) -> bool {
+        self.shared.pager.as_ref().is_some_and(|pager| pager.is_over())
+    }
+
+    /// Leaves what was not used of the head's state out of memory, if there is too much of it. For times without blocks, whose states are trimmed
+    /// when they are made. Nobody may derive a state that will be committed from the head meanwhile.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn trim(&self) -> Result<(), StoreError> {
+        self.shared.trim()
+    }
+
     /// What its stages have done since it was opened.
     pub fn meters(&self) -> &StoreMeters {
         &self.shared.meters
@@ -438,6 +452,20 @@ impl Shared {
             self.wake.notify_all();
         }
         Ok((head, synced_in))
+    }
+
+    /// See [`Store::trim`].
+    fn trim(&self) -> Result<(), StoreError> {
+        let Some(pager) = self.pager.as_ref().filter(|pager| pager.is_over()) else { return Ok(()) };
+        let _turn = self.checkpointing.lock();
+        // The writer's lock keeps commits out until the head has been replaced.
+        let _writer = self.writer.lock();
+        self.checkpoint_in_turn()?;
+        let head = self.memory.read().head.clone().ok_or(StoreError::Empty)?;
+        let state = head.state.clone().trimmed();
+        pager.set_durable(state.accounts(), &[]);
+        self.memory.write().replace_state(state);
+        Ok(())
     }
 
     /// Bounds what is not in a checkpoint yet when blocks come faster than checkpoints.

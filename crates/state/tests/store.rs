@@ -211,6 +211,32 @@ fn check_dump(run: &Run) {
     assert_eq!(State::empty().apply(&dump).root(), run.store().head().unwrap().state.root());
 }
 
+#[test]
+fn what_readers_brought_into_memory_leaves_it_without_blocks() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), &without_memory()).unwrap();
+    let account = AccountState { balance: U256::from(7), ..AccountState::default() };
+    let change = AccountChange { account: Some(account), ..AccountChange::default() };
+    let accounts: BTreeMap<_, _> = (0..5_000).map(|index| (many_address(index), change.clone())).collect();
+    let mut model = Model::default();
+    model.commit(&store, &StateChanges { accounts, codes: BTreeMap::new() });
+    let in_memory = || store.stats().keys.unwrap().0;
+    store.checkpoint().unwrap();
+    store.trim().unwrap();
+    assert!(in_memory() < 500, "{} of 5,000 accounts are in memory", in_memory());
+    let root = store.head().unwrap().state.root();
+    for index in 0..5_000 {
+        assert_eq!(store.head().unwrap().state.account(many_address(index)), Some(account));
+    }
+    assert_eq!(in_memory(), 5_000);
+    assert!(store.is_over_memory());
+    store.trim().unwrap();
+    assert!(in_memory() < 500, "{} of 5,000 accounts are in memory", in_memory());
+    assert_eq!(store.head().unwrap().state.root(), root);
+    model.commit(&store, &StateChanges { accounts: [(many_address(1), change)].into(), codes: BTreeMap::new() });
+    model.check(&store, 1);
+}
+
 /// `count` sets of changes, the same on every run.
 fn sample_changes(count: usize) -> Vec<StateChanges> {
     let mut runner = proptest::test_runner::TestRunner::deterministic();

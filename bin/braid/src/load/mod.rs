@@ -104,6 +104,9 @@ pub(crate) struct LoadArgs {
     /// Fail if the node holds more memory than so many MiB at any look meanwhile
     #[arg(long, value_name = "MIB")]
     max_memory: Option<u64>,
+    /// Bytes by which a payment may let the node's memory grow in the second half of a soak
+    #[arg(long, value_name = "BYTES", default_value_t = soak::MAX_GROWTH_BYTES_PER_TRANSACTION)]
+    max_growth: u32,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,

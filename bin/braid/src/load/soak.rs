@@ -4,7 +4,7 @@
 //! must hold at the end:
 //! - every transaction was included exactly once, which the senders' nonces say too;
 //! - the senders hold as many tokens as before, and as much Ether less what their receipts say they paid;
-//! - after the first half, in which caches fill, memory grew by no more than [`MAX_GROWTH_BYTES_PER_TRANSACTION`] for each payment.
+//! - after the first half, in which caches fill, memory grew by no more than `--max-growth` for each payment, and [`GROWTH_SLACK_BYTES`].
 #![expect(clippy::float_arithmetic, reason = "a slope over time, for people to read")]
 
 use std::{fmt, num::NonZeroUsize, time::Duration};
@@ -27,8 +27,8 @@ const RATE: usize = 500;
 const ROUND_SECONDS: usize = 2;
 
 /// A payment leaves some 350 bytes in the log and 600 in the store, on disk, and about 2 KB in the cache of newest blocks, until
-/// that is full. One that leaks its receipt or its state would exceed this soon after.
-const MAX_GROWTH_BYTES_PER_TRANSACTION: f64 = 6_144.0;
+/// that is full. One that leaks its receipt or its state would exceed this soon after. Less may be asked for of a node whose memory has a limit.
+pub(super) const MAX_GROWTH_BYTES_PER_TRANSACTION: u32 = 6_144;
 
 /// What the node's memory may grow by whatever the load: allocators keep what was freed, the store's tables come and go.
 const GROWTH_SLACK_BYTES: f64 = 64.0 * 1_048_576.0;
@@ -110,7 +110,7 @@ pub(super) async fn run(args: &LoadArgs) -> eyre::Result<Report> {
     }
     let seconds = started.elapsed().as_secs_f64();
     let after = holdings(&client, &stage, &addresses).await?;
-    Ok(tally.report(seconds, before, after))
+    Ok(tally.report(seconds, before, after, args.max_growth))
 }
 
 fn count(number: usize) -> eyre::Result<NonZeroUsize> {
@@ -162,7 +162,7 @@ impl Tally {
         Ok(())
     }
 
-    fn report(self, seconds: f64, before: Holdings, after: Holdings) -> Report {
+    fn report(self, seconds: f64, before: Holdings, after: Holdings, max_growth: u32) -> Report {
         Report {
             seconds,
             rounds: self.rounds,
@@ -178,13 +178,13 @@ impl Tally {
             fees: self.fees,
             tokens_before: before.tokens,
             tokens_after: after.tokens,
-            memory: Memory::of(&self.memory),
+            memory: Memory::of(&self.memory, max_growth),
         }
     }
 }
 
 impl Memory {
-    fn of(looks: &[(f64, f64)]) -> Self {
+    fn of(looks: &[(f64, f64)], max_growth: u32) -> Self {
         let mib = |look: Option<&(f64, f64)>| look.map_or(0.0, |(_, bytes)| bytes / 1_048_576.0);
         let second_half = &looks[looks.len() / 2..];
         let payments = match (second_half.first(), second_half.last()) {
@@ -195,7 +195,7 @@ impl Memory {
             first_mib: mib(looks.first()),
             last_mib: mib(looks.last()),
             growth_bytes_per_transaction: slope(second_half),
-            allowed_bytes_per_transaction: MAX_GROWTH_BYTES_PER_TRANSACTION + GROWTH_SLACK_BYTES / payments,
+            allowed_bytes_per_transaction: f64::from(max_growth) + GROWTH_SLACK_BYTES / payments,
         }
     }
 
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn growth_is_that_of_the_second_half() {
-        let memory = Memory::of(&[(0.0, 0.0), (10.0, 1e9), (20.0, 1e9), (30.0, 1e9 + 100.0)]);
+        let memory = Memory::of(&[(0.0, 0.0), (10.0, 1e9), (20.0, 1e9), (30.0, 1e9 + 100.0)], 6_144);
         assert_eq!(memory.growth_bytes_per_transaction, 10.0);
         assert_eq!(slope(&[]), 0.0);
     }

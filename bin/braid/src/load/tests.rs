@@ -36,6 +36,7 @@ fn args(workload: Workload, txs: usize, accounts: usize, conns: usize) -> LoadAr
         soak: false,
         seconds: 5,
         max_memory: None,
+        max_growth: 6_144,
         json: false,
     }
 }

@@ -73,7 +73,7 @@ impl<V: Value> Page<V> {
     ) -> Option<Child<V>> {
         let has_hash = link.start().is_some() && !link.is_embedded();
         let Branch { depth, path, .. } = *branch;
-        let page = Self { link, depth, path, keys, branch: memory, is_used: AtomicBool::new(true), source };
+        let page = Self { link, depth, path, keys, branch: memory, is_used: AtomicBool::new(false), source };
         has_hash.then(|| Child::Page(Arc::new(page)))
     }
 

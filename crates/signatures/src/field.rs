@@ -118,46 +118,61 @@ pub(crate) trait Field: Copy {
         self.add(self)
     }
 
-    /// `self` squared `count` times.
+    /// Squares elements `count` times. Several at once hide how long each square waits for the one before.
     #[inline(always)]
-    fn square_times(&self, count: usize) -> Self {
-        let mut power = *self;
-        for _ in 0..count {
-            power = power.square();
+    fn square_times<const N: usize>(elements: &mut [Self; N], count: usize) {
+        for element in elements {
+            for _ in 0..count {
+                element.set(&element.square());
+            }
         }
-        power
     }
+}
+
+/// `base` squared `count` times, times `factor`.
+#[inline(always)]
+fn raise<F: Field, const N: usize>(base: &[F; N], count: usize, factor: &[F; N]) -> [F; N] {
+    let mut power = *base;
+    F::square_times(&mut power, count);
+    for (power, factor) in power.iter_mut().zip(factor) {
+        power.set(&power.mul(factor));
+    }
+    power
 }
 
 /// The powers of `a` that both exponents below begin with: 2^2 - 1, 2^22 - 1 and 2^223 - 1.
 #[inline(always)]
-fn common_powers<F: Field>(a: &F) -> (F, F, F) {
-    let x2 = a.square().mul(a);
-    let x3 = x2.square().mul(a);
-    let x6 = x3.square_times(3).mul(&x3);
-    let x9 = x6.square_times(3).mul(&x3);
-    let x11 = x9.square_times(2).mul(&x2);
-    let x22 = x11.square_times(11).mul(&x11);
-    let x44 = x22.square_times(22).mul(&x22);
-    let x88 = x44.square_times(44).mul(&x44);
-    let x176 = x88.square_times(88).mul(&x88);
-    let x220 = x176.square_times(44).mul(&x44);
-    let x223 = x220.square_times(3).mul(&x3);
+fn common_powers<F: Field, const N: usize>(a: &[F; N]) -> ([F; N], [F; N], [F; N]) {
+    let x2 = raise(a, 1, a);
+    let x3 = raise(&x2, 1, a);
+    let x6 = raise(&x3, 3, &x3);
+    let x9 = raise(&x6, 3, &x3);
+    let x11 = raise(&x9, 2, &x2);
+    let x22 = raise(&x11, 11, &x11);
+    let x44 = raise(&x22, 22, &x22);
+    let x88 = raise(&x44, 44, &x44);
+    let x176 = raise(&x88, 88, &x88);
+    let x220 = raise(&x176, 44, &x44);
+    let x223 = raise(&x220, 3, &x3);
     (x2, x22, x223)
 }
 
-/// A square root of `a` if it has one, otherwise one of `-a`: a^((p + 1) / 4), as p = 3 mod 4.
+/// A square root of each `a` if it has one, otherwise one of `-a`: a^((p + 1) / 4), as p = 3 mod 4.
 #[inline(always)]
-pub(crate) fn root<F: Field>(a: &F) -> F {
+pub(crate) fn roots<F: Field, const N: usize>(a: &[F; N]) -> [F; N] {
     let (x2, x22, x223) = common_powers(a);
-    x223.square_times(23).mul(&x22).square_times(6).mul(&x2).square_times(2)
+    let mut roots = raise(&raise(&x223, 23, &x22), 6, &x2);
+    F::square_times(&mut roots, 2);
+    roots
 }
 
 /// The inverse, a^(p - 2); of zero, zero.
 #[inline(always)]
 pub(crate) fn invert<F: Field>(a: &F) -> F {
+    let a = &[*a];
     let (x2, x22, x223) = common_powers(a);
-    x223.square_times(23).mul(&x22).square_times(5).mul(a).square_times(3).mul(&x2).square_times(2).mul(a)
+    let [inverse] = raise(&raise(&raise(&raise(&x223, 23, &x22), 5, a), 3, &x2), 2, a);
+    inverse
 }
 
 /// The least representative of a number of 256 bits.

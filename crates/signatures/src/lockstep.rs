@@ -16,7 +16,7 @@
 use std::array;
 
 use crate::{
-    field::{Field, LANES, Mask, Words, root},
+    field::{Field, LANES, Mask, Words, roots},
     generator::{self, Generator, Growing, Packed, odd_digit, unpack},
     point::{Affine, BETA, Divisions, GENERATOR, Jacobian, divide_all, zero_lanes},
     scalar::{Scalar, signs, window},
@@ -150,22 +150,27 @@ impl Group {
 pub(crate) fn lift<F: Field>(nonces: &[Nonces]) -> (Vec<Affine<F>>, Vec<Mask>) {
     let (seven, one) = (F::small(7), F::small(1));
     let (mut points, mut off_curve) = (Vec::with_capacity(nonces.len()), Vec::with_capacity(nonces.len()));
-    for group in nonces {
-        let x = F::from_words(&group.x);
-        let square = x.square().mul(&x).add(&seven);
-        let y = root(&square);
-        let right = zero_lanes(&y.square().sub::<2>(&square));
-        let wrong = right.map(|right| !right);
-        let parities = y.to_words();
-        let mut negate = [0; LANES];
-        for lane in 0..LANES {
-            let is_odd = parities[lane][0] % 2 == 1;
-            negate[lane] = if is_odd == group.is_odd[lane] { 0 } else { u64::MAX };
+    for pair in nonces.chunks(2) {
+        let pair = [&pair[0], &pair[pair.len() - 1]];
+        let x = pair.map(|group| F::from_words(&group.x));
+        let squares = [x[0].square().mul(&x[0]).add(&seven), x[1].square().mul(&x[1]).add(&seven)];
+        let y = roots(&squares);
+        for i in 0..2 {
+            let wrong = zero_lanes(&y[i].square().sub::<2>(&squares[i])).map(|right| !right);
+            let parities = y[i].to_words();
+            let mut negate = [0; LANES];
+            for lane in 0..LANES {
+                let is_odd = parities[lane][0] % 2 == 1;
+                negate[lane] = if is_odd == pair[i].is_odd[lane] { 0 } else { u64::MAX };
+            }
+            let point = Affine { x: x[i], y: y[i].negate_if(&negate).mul(&one) };
+            points.push(if wrong == [0; LANES] { point } else { replaced(&point, &wrong) });
+            off_curve.push(wrong);
         }
-        let point = Affine { x, y: y.negate_if(&negate).mul(&one) };
-        points.push(if wrong == [0; LANES] { point } else { replaced(&point, &wrong) });
-        off_curve.push(wrong);
     }
+    // An odd number's last was computed twice.
+    points.truncate(nonces.len());
+    off_curve.truncate(nonces.len());
     (points, off_curve)
 }
 

@@ -18,6 +18,7 @@ use braid_microloans_ledger::{
     payments::{
         self, Incoming, LegKind, Receipt, Report,
         statement::{self, TakenBack},
+        told,
     },
     product::{Catalogue, Product},
     vault::{self, Record, Vault},
@@ -62,6 +63,7 @@ scenarios![
     a_payout_that_failed_is_repeated,
     reports_in_any_order_give_the_same_books,
     a_late_success_is_never_credited,
+    a_late_collection_is_credited_once,
     another_amount_waits_for_a_person,
     a_receipt_counts_once,
     money_without_a_loan_waits_in_suspense,
@@ -542,6 +544,34 @@ async fn a_late_success_is_never_credited(mut bench: Bench) {
     drop(write);
     bench.approved(Action::ResolveContradiction { id: contradictions[0].id.clone() }).await;
     assert!(payments::contradictions(&mut bench.ledger.read().await.unwrap()).await.unwrap().is_empty());
+    bench.holds().await;
+}
+
+async fn a_late_collection_is_credited_once(mut bench: Bench) {
+    bench.deposit("50000", "bank-1").await;
+    let id = bench.active().await;
+    let (mut write, amount) = (bench.write().await, 178_500);
+    let loan = loans::loan(&mut write, &id).await.unwrap();
+    let leg = payments::collect(&mut write, &loan, "daraja", amount).await.unwrap();
+    payments::sending(&mut write, &leg).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(bench.report(&leg, Report::Failed { code: "1037".to_owned() }).await, LegState::Failed);
+    let before = bench.balance(&Account::Float("daraja".to_owned())).await;
+    // A callback says that it was paid after all; it is looked up, and the night's statement has it too. The payer wrote nothing to go by.
+    let told_of = Incoming { loan: Some(id.clone()), ..incoming("LATE1", 1, bench.now, None) };
+    for _ in 0..2 {
+        let mut write = bench.write().await;
+        told::tell(&mut write, &told_of).await.unwrap();
+        let told = told::told(&mut write, "daraja/LATE1").await.unwrap();
+        told::confirm(&mut write, &told, (amount, bench.now, Some("Amina".to_owned()))).await.unwrap();
+        write.commit().await.unwrap();
+        let completed =
+            Report::Completed { receipt: Some("LATE1".to_owned()), amount: Some(amount), at: Some(bench.now) };
+        assert_eq!(bench.report(&leg, completed).await, LegState::Failed);
+    }
+    assert_eq!(bench.balance(&Account::Float("daraja".to_owned())).await, before + amount);
+    assert_eq!(bench.balance(&Account::Suspense("daraja".to_owned())).await, 0);
+    assert_eq!(payments::contradictions(&mut bench.ledger.read().await.unwrap()).await.unwrap().len(), 1);
     bench.holds().await;
 }
 

@@ -13,15 +13,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use braid_microloans_ledger::{
-    Actor, LegId, Write,
+    Actor, LedgerError, LegId, LegState, Write,
     code::LoanCode,
     loans,
-    payments::{self, Incoming, LegKind, outbox, told},
+    payments::{self, Incoming, LegKind, LegRecord, outbox, told},
     vault::Vault,
 };
 use braid_microloans_rails::{
     MobileMoney,
-    port::{Decision, Delivery, Deposit, Event, MAX_CALLBACK_BYTES, Route, State},
+    port::{Completion, Decision, Delivery, Deposit, Event, MAX_CALLBACK_BYTES, Route, State},
 };
 use jiff::SignedDuration;
 use subtle::ConstantTimeEq as _;
@@ -132,6 +132,9 @@ async fn hear(app: &App, rail: &dyn MobileMoney, id: &LegId, state: State, is_an
         && let Some(receipt) = &completion.receipt
     {
         payments::hint_receipt(&mut write, id, receipt).await?;
+        if leg.state == LegState::Failed && leg.kind == LegKind::Collection {
+            tell_late(&mut write, &leg, completion, receipt).await?;
+        }
     }
     // Somebody may have made up the receipt by which a collection was asked about: that there is none such says nothing about it.
     let is_hint = state == State::NotFound && leg.kind == LegKind::Collection;
@@ -141,6 +144,26 @@ async fn hear(app: &App, rail: &dyn MobileMoney, id: &LegId, state: State, is_an
         outbox::inquire(&mut write, id.as_str(), SignedDuration::ZERO).await?;
     }
     Ok(write.commit().await?)
+}
+
+/// A borrower has paid after all, as it seems, what was thought to have failed. The statement is looked into at once and not in the night, so that nobody is
+/// asked again for what they have paid.
+async fn tell_late(
+    write: &mut Write,
+    leg: &LegRecord,
+    completion: &Completion,
+    receipt: &str,
+) -> Result<(), LedgerError> {
+    let incoming = Incoming {
+        rail: leg.rail.clone(),
+        receipt: receipt.to_owned(),
+        currency: leg.currency,
+        amount: leg.amount,
+        at: completion.completed_at.unwrap_or(write.at),
+        loan: Some(leg.loan.clone()),
+        reference: None,
+    };
+    told::tell(write, &incoming).await
 }
 
 /// May this payment come? Only if a loan has the code that was typed; everything else would only be suspended.

@@ -114,8 +114,8 @@ impl Vector for V8 {
     }
 
     #[inline(always)]
-    fn square_times(element: &Limbs<Self>, count: usize) -> Limbs<Self> {
-        avx512!(square_times(element, count))
+    fn square_times<const N: usize>(elements: &mut [Limbs<Self>; N], count: usize) {
+        avx512!(square_times(elements, count));
     }
 }
 
@@ -156,6 +156,6 @@ fn quarters([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline(never)]
-fn square_times(element: &Limbs<V8>, count: usize) -> Limbs<V8> {
-    limbs43::square_times(element, count)
+fn square_times<const N: usize>(elements: &mut [Limbs<V8>; N], count: usize) {
+    limbs43::square_times(elements, count);
 }

@@ -415,8 +415,11 @@ impl<V: Vector> Field for Halves<V> {
     }
 
     #[inline(always)]
-    fn square_times(&self, count: usize) -> Self {
-        Self(V::square_times(&self.0, count), V::square_times(&self.1, count))
+    fn square_times<const N: usize>(elements: &mut [Self; N], count: usize) {
+        for Self(first, second) in elements {
+            first.set(&V::square_times(first, count));
+            second.set(&V::square_times(second, count));
+        }
     }
 
     #[inline(always)]

@@ -70,8 +70,8 @@ pub(crate) trait Vector: Copy {
 
     /// [`square_times`], as a call of its own where that keeps code small.
     #[inline(always)]
-    fn square_times(element: &Limbs<Self>, count: usize) -> Limbs<Self> {
-        square_times(element, count)
+    fn square_times<const N: usize>(elements: &mut [Limbs<Self>; N], count: usize) {
+        square_times(elements, count);
     }
 }
 
@@ -203,14 +203,14 @@ pub(crate) fn square<V: Vector>(a: &Limbs<V>) -> Limbs<V> {
     Columns::square(&a.0).reduce()
 }
 
-/// `a` squared `count` times.
+/// Squares elements `count` times.
 #[inline(always)]
-pub(crate) fn square_times<V: Vector>(a: &Limbs<V>, count: usize) -> Limbs<V> {
-    let mut power = *a;
+pub(crate) fn square_times<const N: usize, V: Vector>(elements: &mut [Limbs<V>; N], count: usize) {
     for _ in 0..count {
-        power = square(&power);
+        for element in elements.iter_mut() {
+            element.set(&square(element));
+        }
     }
-    power
 }
 
 /// `a² - subtrahend`.
@@ -271,8 +271,8 @@ impl<V: Vector> Field for Limbs<V> {
     }
 
     #[inline(always)]
-    fn square_times(&self, count: usize) -> Self {
-        V::square_times(self, count)
+    fn square_times<const N: usize>(elements: &mut [Self; N], count: usize) {
+        V::square_times(elements, count);
     }
 
     #[inline(always)]

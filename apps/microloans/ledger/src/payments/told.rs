@@ -33,16 +33,18 @@ fn subject(rail: &str, receipt: &str) -> String {
     format!("{rail}/{receipt}")
 }
 
-/// Writes down that a payment is to be looked up. Of the payer's reference nothing is kept but the loan it names.
+/// Writes down that a payment is to be looked up, for the loan that it is known to be for, or else the one that the payer's reference names. Of that reference
+/// nothing else is kept.
 ///
 /// # Errors
 /// If it is no payment, or the database fails.
 pub async fn tell(write: &mut Write, incoming: &Incoming) -> Result<(), LedgerError> {
     LedgerError::check_text("the receipt", &incoming.receipt)?;
     let code = incoming.reference.as_deref().and_then(|text| text.parse::<LoanCode>().ok());
-    let loan = match code {
-        Some(code) => loans::by_code(write, &code).await?,
-        None => None,
+    let loan = match (&incoming.loan, code) {
+        (Some(loan), _) => Some(loan.clone()),
+        (None, Some(code)) => loans::by_code(write, &code).await?.map(|loan| loan.id),
+        (None, None) => None,
     };
     let written = sqlx::query(
         "INSERT INTO told (rail, receipt, currency, amount, loan, paid_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -52,7 +54,7 @@ pub async fn tell(write: &mut Write, incoming: &Incoming) -> Result<(), LedgerEr
     .bind(&incoming.receipt)
     .bind(incoming.currency.code())
     .bind(stored(incoming.amount)?)
-    .bind(loan.map(|loan| loan.id.to_string()))
+    .bind(loan.map(|loan| loan.to_string()))
     .bind(incoming.at.as_millisecond())
     .execute(&mut *write.tx)
     .await?;

@@ -1,5 +1,7 @@
 //! Every backend against libsecp256k1, one signature after the other.
 
+mod vectors;
+
 use std::sync::LazyLock;
 
 use alloy_primitives::{B256, U256, keccak256, uint};

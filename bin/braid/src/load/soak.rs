@@ -275,7 +275,7 @@ mod tests {
         tally.memory = vec![(0.0, 1e6), (50.0, 9e6), (100.0, 9e6)];
         let tokens = U256::from(5);
         let before = Holdings { ether: U256::from(30), tokens, nonces: 10 };
-        tally.report(2.0, before, Holdings { ether: U256::from(23), tokens, nonces: 110 })
+        tally.report(2.0, before, Holdings { ether: U256::from(23), tokens, nonces: 110 }, 6_144)
     }
 
     #[test]

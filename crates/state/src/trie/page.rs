@@ -54,7 +54,7 @@ pub(crate) struct Page<V> {
 
 impl<V: Value> Page<V> {
     /// A page of a branch in memory. `None` if the branch has no hash.
-    pub(crate) fn new(branch: &Arc<Branch<V>>, keys: usize, source: Arc<dyn Source<V>>) -> Option<Child<V>> {
+    pub(crate) fn in_front_of(branch: &Arc<Branch<V>>, keys: usize, source: Arc<dyn Source<V>>) -> Option<Child<V>> {
         Self::of(*branch.link(), branch, keys, OnceLock::from(Arc::clone(branch)), source)
     }
 
@@ -196,7 +196,7 @@ pub(crate) fn trim<V: Value>(
                 && let Some(Keys { leaves: keys, .. }) = keys(branch, rules, PAGE_KEYS)
             {
                 return if rules.spares_used() {
-                    Page::new(branch, keys, rules.source(branch))
+                    Page::in_front_of(branch, keys, rules.source(branch))
                 } else {
                     Page::without(branch, keys, rules.source(branch))
                 };

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const COPY = join(ROOT, "target/mutants");
-const PARTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "crates", "bin"];
+const PARTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "crates", "bin", "apps"];
 const FLAGS = ["--release", "--locked", "--workspace", "--test", "interleave"];
 const ENV = { ...process.env, CARGO_PROFILE_RELEASE_LTO: "off", CARGO_TERM_COLOR: "never", RUST_BACKTRACE: "0" };
 ENV.CARGO_TARGET_DIR ??= join(ROOT, "target");
@@ -28,8 +28,8 @@ const MUTANTS = {
     "what is wrong is not withdrawn": ["commit.rs", /\n *withdraw\(accesses, &range[^;]*;/, "\n"],
     "what a commit changes within a run is not looked at": ["commit.rs", "            self.dirty.add(&worker.hashes[known..]);\n", "            let _ = known;\n"],
     "what was announced since is not looked at": ["commit.rs", "                self.dirty.add(hashes);\n", "                let _ = hashes;\n"],
-    "a guess drops what others may still read": ["memory.rs", "entry.0 <= committed)", "entry.0 <= committed.max(version))"],
-    "a transaction reads what comes after it": ["memory.rs", "find(|entry| entry.0 <= version)", "find(|entry| entry.0 <= version + 1)"],
+    "a guess drops what others may still read": ["memory.rs", "self.up_to(committed).saturating_sub(1)", "self.up_to(committed.max(version)).saturating_sub(1)"],
+    "a transaction reads what comes after it": ["memory.rs", "self.up_to(version).checked_sub(1).map(", "self.up_to(version + 1).checked_sub(1).map("],
     "sleepers are called without the lock": [
         "worker.rs",
         "        let schedule = self.schedule.lock();\n        self.wake.notify_all();\n        drop(schedule);\n",

@@ -10,7 +10,7 @@ use std::{
 use alloy_consensus::TxLegacy;
 use alloy_primitives::{Address, TxKind, U256};
 use braid_exec::{
-    AccessListUse, Config, Statistics,
+    AccessListUse, Config, OnInvalid, Statistics,
     threads::{Fault, set_fault},
 };
 use braid_types::{Fork, RecoveredTx};
@@ -234,6 +234,18 @@ fn calls_that_are_independent_never_conflict() {
 fn what_a_run_published_before_it_was_taken_over_is_known() {
     let sum = check(handover(), 4, schedules(), 5);
     assert!(sum.conflicts > 0, "{sum:?}");
+}
+
+#[test]
+fn a_block_that_fails_ends_for_all() {
+    // A call is sent twice, early, in the middle or late, which makes the block invalid; whoever waits for more to do has to hear of it.
+    for (number, make) in [(1, serial as fn() -> Case), (20, counter), (6, serial), (1, independent), (12, handover)] {
+        let mut case = make();
+        case.transactions[number] = case.transactions[number - 1].clone();
+        case.config.on_invalid = OnInvalid::Fail;
+        assert!(sequential(&case, &case.transactions).is_err());
+        check(case, 4, schedules() / 2, 6);
+    }
 }
 
 #[test]

@@ -184,7 +184,7 @@ bench-validators: build deps-node
 ## soak       a fresh node with MEMORY=512 MiB under payments for SOAK_SECONDS=600 at RATE=1000 a second; memory, money and every payment are counted
 .PHONY: soak
 soak: build deps-node
-	tests/bench/soak --node "--memory $(or $(MEMORY),512)" -- --soak --max-growth 512 --seconds $(or $(SOAK_SECONDS),600) --rate $(or $(RATE),1000) --accounts 1000
+	tests/bench/soak --node="--memory $(or $(MEMORY),512)" -- --soak --max-growth 512 --seconds $(or $(SOAK_SECONDS),600) --rate $(or $(RATE),1000) --accounts 1000
 
 ## burst      PAYMENTS=1000000 at once to a fresh node that may hold 4 GiB: nothing lost, answers in time
 .PHONY: burst

@@ -59,8 +59,9 @@ pub(crate) fn run(args: &ChainArgs) -> eyre::Result<ExitCode> {
         group.for_each(|sample| {
             let directory = parent.join(format!("braid-bench-{}", std::process::id()));
             let run = pipeline::run(&sample, args.threads, args.chain_length, args.history, &directory);
-            fs::remove_dir_all(&directory).wrap_err_with(|| format!("failed to remove {}", directory.display()))?;
+            let removed = fs::remove_dir_all(&directory);
             let run = run.wrap_err_with(|| format!("failed to make blocks of {}", sample.name))?;
+            removed.wrap_err_with(|| format!("failed to remove {}", directory.display()))?;
             print(&Line::new(sample.name.clone(), args, &run), args.json)
         })?;
     }

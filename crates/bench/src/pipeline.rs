@@ -35,9 +35,6 @@ pub enum PipelineError {
     /// The chain failed.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] braid_chain::state::StoreError),
     /// Transactions were left out of a block.
     #[error("block {block} left out {count} of its transactions, the first because: {reason}")]
     LeftOut {
@@ -85,7 +82,7 @@ pub fn run(
             return Err(PipelineError::Failed { block, count });
         }
     }
-    chain.store().checkpoint()?;
+    chain.store().checkpoint().map_err(ChainError::from)?;
     let (wall, cpu) = whole.elapsed();
     let transactions = all.iter().map(Vec::len).sum();
     Ok(Pipeline { transactions, block: median(times), all: wall, cpu })

@@ -78,12 +78,12 @@ pub fn process(
     fill_state_roots(&mut outcome, &parent.state);
     check_outcome(&block.header, &outcome, fork)?;
     let changes = std::mem::take(&mut outcome.changes).into_state_changes();
-    let state = parent.state.apply(&changes).trimmed();
+    let state = parent.state.apply(&changes);
     let (found, expected) = (block.header.state_root, state.root());
     if found != expected {
         return Err(BlockError::StateRoot { found, expected });
     }
-    let mut processed = processed(parent, block, outcome, changes, state);
+    let mut processed = processed(parent, block, outcome, changes, state.trimmed());
     processed.laps = BlockLaps { execute: execute_lap, root: watch.lap() };
     Ok(processed)
 }

@@ -122,6 +122,9 @@ impl Pager {
 
     /// The accounts with less of them in memory, if too much is. `None` if they stay as they are.
     pub(crate) fn trim(self: &Arc<Self>, accounts: &Child<AccountLeaf>) -> Option<Child<AccountLeaf>> {
+        if !self.is_over() {
+            return None;
+        }
         let durable = self.durable.read().clone();
         let mut trimmed: Option<Child<AccountLeaf>> = None;
         for _ in 0..MAX_TURNS {

@@ -30,13 +30,15 @@ macro_rules! avx512 {
 /// The words of an element at rest.
 const ELEMENT: u8 = (1 << LIMBS) - 1;
 
-impl Vector for V8 {
+impl V8 {
     #[inline(always)]
     fn load(words: &[u64; LANES]) -> Self {
         // SAFETY: both types are 64 bytes without padding, and every bit pattern is valid for both.
         Self(unsafe { std::mem::transmute::<[u64; LANES], __m512i>(*words) })
     }
+}
 
+impl Vector for V8 {
     #[inline(always)]
     fn splat(word: u64) -> Self {
         Self(avx512!(_mm512_set1_epi64(word.cast_signed())))

@@ -34,7 +34,7 @@ const TOP_FOLD: u64 = 977 << 11;
 const COLUMNS: usize = 2 * LIMBS;
 
 /// Twice the prime in limbs that exceed those of any element of magnitude 1.
-pub(crate) const BIAS: [u64; LIMBS] = {
+const BIAS: [u64; LIMBS] = {
     let mut bias = [(2 << BITS) - 2; LIMBS];
     bias[0] = (2 << BITS) - 2 * FOLD;
     bias[LIMBS - 1] = (2 << TOP_BITS) - 2;
@@ -43,8 +43,6 @@ pub(crate) const BIAS: [u64; LIMBS] = {
 
 /// [`LANES`] words of 64 bits.
 pub(crate) trait Vector: Copy {
-    /// From memory.
-    fn load(words: &[u64; LANES]) -> Self;
     /// The same word in every lane.
     fn splat(word: u64) -> Self;
     /// Sum, which must fit.
@@ -187,19 +185,19 @@ impl<V: Vector> Limbs<V> {
 
 /// `a * b`.
 #[inline(always)]
-pub(crate) fn multiply<V: Vector>(a: &Limbs<V>, b: &Limbs<V>) -> Limbs<V> {
+fn multiply<V: Vector>(a: &Limbs<V>, b: &Limbs<V>) -> Limbs<V> {
     Columns::product(&a.0, &b.0).reduce()
 }
 
 /// `a * b - subtrahend`.
 #[inline(always)]
-pub(crate) fn multiply_sub<const K: u64, V: Vector>(a: &Limbs<V>, b: &Limbs<V>, subtrahend: &Limbs<V>) -> Limbs<V> {
+fn multiply_sub<const K: u64, V: Vector>(a: &Limbs<V>, b: &Limbs<V>, subtrahend: &Limbs<V>) -> Limbs<V> {
     Columns::product(&a.0, &b.0).less::<K>(subtrahend).reduce()
 }
 
 /// `a²`.
 #[inline(always)]
-pub(crate) fn square<V: Vector>(a: &Limbs<V>) -> Limbs<V> {
+fn square<V: Vector>(a: &Limbs<V>) -> Limbs<V> {
     Columns::square(&a.0).reduce()
 }
 
@@ -215,7 +213,7 @@ pub(crate) fn square_times<const N: usize, V: Vector>(elements: &mut [Limbs<V>; 
 
 /// `a² - subtrahend`.
 #[inline(always)]
-pub(crate) fn square_sub<const K: u64, V: Vector>(a: &Limbs<V>, subtrahend: &Limbs<V>) -> Limbs<V> {
+fn square_sub<const K: u64, V: Vector>(a: &Limbs<V>, subtrahend: &Limbs<V>) -> Limbs<V> {
     Columns::square(&a.0).less::<K>(subtrahend).reduce()
 }
 

@@ -112,10 +112,6 @@ impl Checked52 {
 }
 
 impl limbs43::Vector for Checked52 {
-    fn load(words: &[u64; LANES]) -> Self {
-        Self(*words)
-    }
-
     fn splat(word: u64) -> Self {
         Self([word; LANES])
     }

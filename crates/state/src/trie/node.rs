@@ -374,11 +374,6 @@ impl<V> Branch<V> {
         }
     }
 
-    /// Whether both have children for the same nibbles.
-    pub(crate) const fn has_places_of(&self, other: &Self) -> bool {
-        self.mask == other.mask
-    }
-
     /// The branch's own reference.
     pub(crate) const fn link(&self) -> &Link {
         &self.link

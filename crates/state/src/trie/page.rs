@@ -20,7 +20,7 @@ use std::{
 use alloy_primitives::B256;
 
 use super::{
-    node::{Branch, Child, Leaf, Link, Node, Value, common_nibbles},
+    node::{Branch, Child, Leaf, Link, Node, Value, common_nibbles, nibble},
     update::build,
 };
 
@@ -49,28 +49,29 @@ pub(crate) struct Page<V> {
     branch: OnceLock<Arc<Branch<V>>>,
     /// Whether it was looked at since it was last found idle.
     is_used: AtomicBool,
-    source: Arc<dyn Source<V>>,
+    /// Where the keys are, of a page that was made without its branch.
+    source: Option<Arc<dyn Source<V>>>,
 }
 
 impl<V: Value> Page<V> {
     /// A page of a branch in memory. `None` if the branch has no hash.
-    pub(crate) fn in_front_of(branch: &Arc<Branch<V>>, keys: usize, source: Arc<dyn Source<V>>) -> Option<Child<V>> {
-        Self::of(*branch.link(), branch, keys, OnceLock::from(Arc::clone(branch)), source)
+    pub(crate) fn in_front_of(branch: &Arc<Branch<V>>, keys: usize) -> Option<Child<V>> {
+        Self::of(branch, keys, OnceLock::from(Arc::clone(branch)), None)
     }
 
     /// The same, without the branch.
     pub(crate) fn without(branch: &Branch<V>, keys: usize, source: Arc<dyn Source<V>>) -> Option<Child<V>> {
         source.count(0, keys);
-        Self::of(*branch.link(), branch, keys, OnceLock::new(), source)
+        Self::of(branch, keys, OnceLock::new(), Some(source))
     }
 
     fn of(
-        link: Link,
         branch: &Branch<V>,
         keys: usize,
         memory: OnceLock<Arc<Branch<V>>>,
-        source: Arc<dyn Source<V>>,
+        source: Option<Arc<dyn Source<V>>>,
     ) -> Option<Child<V>> {
+        let link = *branch.link();
         let has_hash = link.start().is_some() && !link.is_embedded();
         let Branch { depth, path, .. } = *branch;
         let page = Self { link, depth, path, keys, branch: memory, is_used: AtomicBool::new(false), source };
@@ -96,7 +97,7 @@ impl<V: Value> Page<V> {
             self.is_used.store(true, Ordering::Relaxed);
         }
         self.branch.get_or_init(|| {
-            self.source.count(self.keys, 0);
+            self.count_as_come();
             self.read()
         })
     }
@@ -111,7 +112,7 @@ impl<V: Value> Page<V> {
 
     #[expect(clippy::panic, reason = "a state that cannot be read is not one that can be gone on with")]
     fn read(&self) -> Arc<Branch<V>> {
-        let keys = self.source.read(&self.path, self.depth);
+        let keys = self.source.as_ref().map(|source| source.read(&self.path, self.depth)).unwrap_or_default();
         match build(keys, self.link.start().unwrap_or_default()) {
             Some(Child::Branch(branch)) if branch.link().is_equal(&self.link) => branch,
             _ => panic!(
@@ -125,7 +126,15 @@ impl<V: Value> Page<V> {
 impl<V> Drop for Page<V> {
     fn drop(&mut self) {
         if self.branch.get().is_none() {
-            self.source.count(self.keys, 0);
+            self.count_as_come();
+        }
+    }
+}
+
+impl<V> Page<V> {
+    fn count_as_come(&self) {
+        if let Some(source) = &self.source {
+            source.count(self.keys, 0);
         }
     }
 }
@@ -196,19 +205,15 @@ pub(crate) fn trim<V: Value>(
                 && let Some(Keys { leaves: keys, .. }) = keys(branch, rules, PAGE_KEYS)
             {
                 return if rules.spares_used() {
-                    Page::in_front_of(branch, keys, rules.source(branch))
+                    Page::in_front_of(branch, keys)
                 } else {
                     Page::without(branch, keys, rules.source(branch))
                 };
             }
-            let below = below(durable, branch);
+            let durable = counterpart(durable, branch);
             let mut children: Option<Vec<Child<V>>> = None;
             for (index, child) in branch.children().iter().enumerate() {
-                let durable = match below {
-                    Below::Same(durable) => Some(&durable.children()[index]),
-                    Below::Other(durable) => durable.child(super::node::nibble(&child.path(), branch.depth)),
-                    Below::None => None,
-                };
+                let durable = durable.and_then(|durable| durable.child(nibble(&child.path(), branch.depth)));
                 if let Some(trimmed) = trim(child, durable, range, rules) {
                     children.get_or_insert_with(|| branch.children().to_vec())[index] = trimmed;
                 }
@@ -219,23 +224,11 @@ pub(crate) fn trim<V: Value>(
 }
 
 /// The branch on disk that stands where another does.
-#[derive(Clone, Copy)]
-enum Below<'a, V> {
-    /// The same one, or one with the same children's places.
-    Same(&'a Branch<V>),
-    Other(&'a Branch<V>),
-    None,
-}
-
-fn below<'a, V: Value>(durable: &'a Child<V>, branch: &Branch<V>) -> Below<'a, V> {
+fn counterpart<'a, V: Value>(durable: &'a Child<V>, branch: &Branch<V>) -> Option<&'a Branch<V>> {
     // A page on disk is too small for what is above pages to be below it.
-    let Child::Branch(durable) = durable else { return Below::None };
+    let Child::Branch(durable) = durable else { return None };
     let is_here = durable.depth == branch.depth && common_nibbles(&durable.path, &branch.path) >= branch.depth;
-    match is_here {
-        true if durable.has_places_of(branch) => Below::Same(durable),
-        true => Below::Other(durable),
-        false => Below::None,
-    }
+    is_here.then_some(durable)
 }
 
 fn leaf_of<'a, V: Value>(durable: &'a Child<V>, key: &B256) -> Option<&'a Leaf<V>> {

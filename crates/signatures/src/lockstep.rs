@@ -152,7 +152,7 @@ pub(crate) fn lift<F: Field>(nonces: &[Nonces]) -> (Vec<Affine<F>>, Vec<Mask>) {
     let (mut points, mut off_curve) = (Vec::with_capacity(nonces.len()), Vec::with_capacity(nonces.len()));
     for pair in nonces.chunks(2) {
         let pair = [&pair[0], &pair[pair.len() - 1]];
-        let x = pair.map(|group| F::from_words(&group.x));
+        let x = [F::from_words(&pair[0].x), F::from_words(&pair[1].x)];
         let squares = [x[0].square().mul(&x[0]).add(&seven), x[1].square().mul(&x[1]).add(&seven)];
         let y = roots(&squares);
         for i in 0..2 {

@@ -36,7 +36,7 @@ build:
 ## test       everything that has to pass: format, lints, unit, property and oracle tests, end to end, crash
 .PHONY: test
 test: KILLS = 8
-test: lint deps test-rust test-binary check-artifacts contracts-test run-bench run-e2e run-crash run-network-short
+test: lint deps test-rust test-binary run-pictures check-artifacts contracts-test run-bench run-e2e run-crash run-network-short
 
 # Every run draws the same cases, so that a change decides whether it passes; `make properties` draws others.
 .PHONY: test-rust
@@ -134,7 +134,11 @@ disaster-day:
 
 ## pictures   the journeys of micro-loans in a headless Chromium of 360 pixels, with pictures under target/tmp/faces
 .PHONY: pictures
-pictures:
+pictures: deps-debian run-pictures
+
+# By itself, because a browser beside other tests takes its time.
+.PHONY: run-pictures
+run-pictures:
 	$(TEST_ENV) cargo test $(TEST_FLAGS) --workspace --test pages -- --ignored --nocapture
 
 ## twin       the contracts' schedules beside the crate's, on CASES=10000 random terms
@@ -142,15 +146,26 @@ pictures:
 twin: deps-node
 	$(TEST_ENV) BRAID_TWIN_CASES=$(or $(CASES),10000) cargo test $(TEST_FLAGS) --workspace --test twin -- --nocapture
 
-## deps       what the tests need besides Rust, from npm and PyPI, as locked
-.PHONY: deps deps-node deps-python
-deps: deps-node deps-python
+## deps       what the tests need besides Rust: from npm and PyPI as locked, and two programs of Debian's
+.PHONY: deps deps-node deps-python deps-debian
+deps: deps-debian deps-node deps-python
 deps-node: node_modules/.package-lock.json
 deps-python: $(VENV)/.installed
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund
 	touch $@
+
+# Who may not install packages goes without: the tests that need them say that they are skipped.
+deps-debian:
+	missing=()
+	command -v chromium chromium-browser google-chrome > /dev/null || missing+=(chromium)
+	compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || missing+=(postgresql)
+	if [ $${#missing[@]} -gt 0 ] && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+		export DEBIAN_FRONTEND=noninteractive
+		{ apt-get update -qq && apt-get install -qq --no-install-recommends "$${missing[@]}" > /dev/null; } ||
+			echo "not installed: $${missing[*]}"
+	fi
 
 $(VENV)/.installed: tests/e2e/requirements.txt
 	python3 -m venv $(VENV)

@@ -36,7 +36,7 @@ build:
 ## test       everything that has to pass: format, lints, unit, property and oracle tests, end to end, crash
 .PHONY: test
 test: KILLS = 8
-test: lint deps test-rust test-binary run-pictures check-artifacts contracts-test run-bench run-e2e run-crash run-network-short
+test: lint deps test-rust test-binary run-pictures check-artifacts contracts-test coverage run-bench run-e2e run-crash run-network-short
 
 # Every run draws the same cases, so that a change decides whether it passes; `make properties` draws others.
 .PHONY: test-rust

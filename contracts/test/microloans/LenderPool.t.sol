@@ -393,7 +393,8 @@ contract LenderPoolTest is LoanSuite {
         _phoneLoan(LOAN, PRINCIPAL);
         usd.mint(servicer, 1e30);
         vm.prank(servicer);
-        book.repay(LOAN, 6, Parts(0, uint128(bound(earned, 1, 1e15)), 0, 0), 1);
+        // The pool takes 1e15 at most: enough of it is left for what is deposited below.
+        book.repay(LOAN, 6, Parts(0, uint128(bound(earned, 1, 8e14)), 0, 0), 1);
         _pass(1);
         amount = bound(amount, 1000, 1e8 * USD);
         uint256 shares = _lend(junior, account("carol"), amount);

@@ -224,7 +224,7 @@ pub(crate) fn facts<V: Render>(pairs: &[(&str, V)]) -> Markup {
     html! { dl { @for (name, value) in shown { div { dt { (name) } dd { (value) } } } } }
 }
 
-/// A table; it scrolls by itself where it is wider than the screen. Columns whose head begins with `#` hold figures.
+/// A table; on a small screen each row is a card, whose cells say the names of their columns themselves.
 pub(crate) fn table<C: Render>(caption: &str, heads: &[(&str, Column)], rows: &[Vec<C>]) -> Markup {
     let class = |at: usize| heads.get(at).filter(|(_, column)| *column == Column::Figure).map(|_| "figure");
     html! {
@@ -234,7 +234,7 @@ pub(crate) fn table<C: Render>(caption: &str, heads: &[(&str, Column)], rows: &[
                 thead { tr { @for (at, (head, _)) in heads.iter().enumerate() { th scope="col" class=[class(at)] { (head) } } } }
                 tbody {
                     @for row in rows {
-                        tr { @for (at, cell) in row.iter().enumerate() { td class=[class(at)] { (cell) } } }
+                        tr { @for (at, cell) in row.iter().enumerate() { td class=[class(at)] data-label=[heads.get(at).map(|(head, _)| head)] { (cell) } } }
                     }
                 }
             }

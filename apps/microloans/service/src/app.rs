@@ -6,7 +6,7 @@ use std::{
 };
 
 use braid_microloans_ledger::{Actor, Ledger, LedgerError, Write, product::Catalogue, store::Read};
-use braid_microloans_rails::MobileMoney;
+use braid_microloans_rails::{MobileMoney, SimSwaps};
 
 use crate::{
     Clock,
@@ -20,6 +20,15 @@ use crate::{
 /// The rails by their names.
 pub type Rails = BTreeMap<String, Arc<dyn MobileMoney>>;
 
+/// An operator who tells when a number was given another SIM.
+#[derive(Debug)]
+pub struct SimCheck {
+    /// Who is asked.
+    pub operator: SimSwaps,
+    /// Nothing is paid out for so many days after another SIM, until two people have decided.
+    pub days: u32,
+}
+
 /// What every part of the service has at hand.
 #[derive(Clone, Debug)]
 pub struct App {
@@ -29,6 +38,8 @@ pub struct App {
     pub catalogue: Arc<Catalogue>,
     /// Mobile money.
     pub rails: Arc<Rails>,
+    /// Operators who tell of SIMs, by the rails whose numbers are theirs.
+    pub sims: Arc<BTreeMap<String, SimCheck>>,
     /// Who may ask.
     pub callers: Arc<Callers>,
     /// The time.

@@ -35,6 +35,9 @@ pub struct Config {
     /// Mobile money, by the names that products use.
     #[serde(default)]
     pub rails: BTreeMap<String, RailConfig>,
+    /// Operators who tell of a rail's numbers when they were given another SIM, by the rails' names.
+    #[serde(default)]
+    pub sims: BTreeMap<String, SimConfig>,
     /// The menus of any telephone, if they are to be served.
     pub ussd: Option<UssdConfig>,
     /// The pages, if they are to be served: read by whoever serves them beside the interface.
@@ -105,6 +108,30 @@ pub struct CallerConfig {
     pub role: String,
     /// SHA-256 of its token, in hexadecimal.
     pub token_sha256: String,
+}
+
+/// An operator who tells when a number was given another SIM.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimConfig {
+    /// Scheme and host.
+    pub base_url: String,
+    /// The file with the bearer token.
+    pub token_file: PathBuf,
+    /// Nothing is paid out for so many days after another SIM, until two people have decided.
+    #[serde(default = "week")]
+    pub days: u32,
+    /// Seconds for which an answer is waited for.
+    #[serde(default = "ten")]
+    pub timeout_seconds: u32,
+}
+
+const fn week() -> u32 {
+    7
+}
+
+const fn ten() -> u32 {
+    10
 }
 
 /// How the worker works.

@@ -9,12 +9,17 @@ use std::{
 
 use braid_microloans_arithmetic::Currency;
 use braid_microloans_rails::{
-    Daraja, DarajaConfig, MobileMoney, MtnMomo, MtnMomoConfig, SetupError, StatementSource, daraja::credential, momo,
+    Daraja, DarajaConfig, MobileMoney, MtnMomo, MtnMomoConfig, SetupError, SimSwaps, StatementSource,
+    daraja::credential, momo,
 };
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{Clock, app::Rails, config::ConfigError};
+use crate::{
+    Clock,
+    app::{Rails, SimCheck},
+    config::{ConfigError, SimConfig},
+};
 
 /// Largest file with a secret: a line.
 const MAX_SECRET_BYTES: usize = 4_096;
@@ -111,6 +116,19 @@ pub fn build(configured: &BTreeMap<String, RailConfig>, clock: &Clock) -> Result
         rails.insert(name.clone(), build_one(config, clock)?);
     }
     Ok(rails)
+}
+
+/// Makes every operator of a configuration who tells of SIMs.
+///
+/// # Errors
+/// If a file cannot be read, or an address is none.
+pub(crate) fn sims(configured: &BTreeMap<String, SimConfig>) -> Result<BTreeMap<String, SimCheck>, ConfigError> {
+    let check = |config: &SimConfig| -> Result<SimCheck, ConfigError> {
+        let timeout = Duration::from_secs(config.timeout_seconds.into());
+        let operator = SimSwaps::new(&config.base_url, secret(&config.token_file)?, timeout).map_err(wrong)?;
+        Ok(SimCheck { operator, days: config.days })
+    };
+    configured.iter().map(|(rail, config)| Ok((rail.clone(), check(config)?))).collect()
 }
 
 fn wrong(error: SetupError) -> ConfigError {

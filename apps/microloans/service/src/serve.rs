@@ -75,6 +75,7 @@ pub async fn open(config: &Config, rails: Rails, clock: Clock) -> Result<App, Se
         ledger,
         catalogue: Arc::new(catalogue),
         rails: Arc::new(rails),
+        sims: Arc::new(crate::rails::sims(&config.sims)?),
         callers: Arc::new(config.callers()?),
         clock,
         callback_base: config.callback_base.trim_end_matches('/').into(),

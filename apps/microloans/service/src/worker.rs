@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc, sync::atomic::Ordering};
 
 use braid_microloans_arithmetic::Money;
 use braid_microloans_ledger::{
-    Actor, LedgerError, LegId, LegState, Pii, loans,
+    Actor, LedgerError, LegId, LegState, Pii, audit, loans,
     payments::{self, LegKind, LegRecord, Report, outbox, outbox::Message, outbox::Task, told},
     vault,
 };
@@ -125,6 +125,9 @@ enum Order {
 async fn send(app: &App, message: &Message) -> Result<(), LedgerError> {
     app.watch.tell(Step::Found);
     let id: LegId = message.subject.parse()?;
+    if !is_sim_settled(app, message, &id).await? {
+        return Ok(());
+    }
     let mut write = app.write(actor()).await?;
     if !outbox::claim(&mut write, message, lease(app)).await? {
         return Ok(());
@@ -166,12 +169,57 @@ async fn send(app: &App, message: &Message) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Asks, before money leaves for a number, when it was last given another SIM. After a change a loan is frozen, and what was to be sent is called off with it; two people end
+/// that. Without an answer nothing is sent, and the question comes again.
+async fn is_sim_settled(app: &App, message: &Message, id: &LegId) -> Result<bool, LedgerError> {
+    let mut read = app.read().await?;
+    let leg = payments::leg(&mut read, id).await?;
+    let is_held = loans::is_held(&mut read, &leg.loan).await?;
+    drop(read);
+    let Some(check) = app.sims.get(&leg.rail) else { return Ok(true) };
+    if leg.kind == LegKind::Collection || leg.state != LegState::Created || is_held {
+        return Ok(true);
+    }
+    let mut write = app.write(actor()).await?;
+    let loan = loans::loan(&mut write, &leg.loan).await?;
+    let phone = phone(&mut write, &loan, "the SIM's age").await?;
+    write.commit().await?;
+    let changed = match check.operator.last_change(&phone).await {
+        Ok(changed) => changed,
+        Err(error) => {
+            tracing::warn!(leg = %id, %error, "the operator does not tell the age of a SIM");
+            let mut write = app.write(actor()).await?;
+            outbox::claim(&mut write, message, lease(app)).await?;
+            write.commit().await?;
+            return Ok(false);
+        }
+    };
+    let Some(changed) = changed else { return Ok(true) };
+    let pause = SignedDuration::from_hours(24 * i64::from(check.days));
+    let mut write = app.write(actor()).await?;
+    if write.at.duration_since(changed) < pause
+        && !loans::is_released_since(&mut write, &leg.loan, changed.as_millisecond()).await?
+    {
+        loans::hold(&mut write, &leg.loan, "frozen", loans::Hold::Begins).await?;
+        audit::record(&mut write, "sim.changed", leg.loan.as_str(), &changed.to_string()).await?;
+        write.commit().await?;
+    }
+    Ok(true)
+}
+
+async fn phone(
+    write: &mut braid_microloans_ledger::Write,
+    loan: &loans::LoanRecord,
+    purpose: &str,
+) -> Result<Msisdn, LedgerError> {
+    let phone = vault::reveal(write, &loan.person, vault::Field::Phone, purpose).await?;
+    phone.expose().parse().map_err(|_| LedgerError::Corrupt("a phone number that is none".to_owned()))
+}
+
 /// The order for a leg; reads the phone number, which the audit log tells of.
 async fn order(app: &App, write: &mut braid_microloans_ledger::Write, leg: &LegRecord) -> Result<Order, LedgerError> {
     let loan = loans::loan(write, &leg.loan).await?;
-    let phone = vault::reveal(write, &loan.person, vault::Field::Phone, leg.kind.name()).await?;
-    let party: Msisdn =
-        phone.expose().parse().map_err(|_| LedgerError::Corrupt("a phone number that is none".to_owned()))?;
+    let party = phone(write, &loan, leg.kind.name()).await?;
     let correlation = correlation(&leg.id)?;
     let amount = Money { minor: leg.amount, currency: leg.currency };
     let reference = loan.code.to_string();

@@ -15,6 +15,13 @@ const KWAME: &str = "233240000001";
 
 /// Somebody with a loan that was asked for over the interface, accepted and paid out.
 async fn borrower(stage: &Stage, number: &str, country: &str, product: &str, principal: &str) -> String {
+    let id = accepted(stage, number, country, product, principal).await;
+    stage.until_state(&id, "active").await;
+    id
+}
+
+/// Somebody with a loan that was asked for over the interface and accepted.
+async fn accepted(stage: &Stage, number: &str, country: &str, product: &str, principal: &str) -> String {
     let client = &stage.client;
     let person = json!({"country": country, "language": "en", "name": "A Borrower", "phone": format!("+{number}"), "national_id": "12345678"});
     let person = client.post("gateway", "/v1/people", person).await;
@@ -26,7 +33,6 @@ async fn borrower(stage: &Stage, number: &str, country: &str, product: &str, pri
     let facts = client.get("gateway", &format!("/v1/loans/{id}/key-facts")).await;
     let consent = json!({"key_facts_hash": facts["key_facts_hash"], "language": "en", "channel": "agent"});
     client.post("gateway", &format!("/v1/loans/{id}/accept"), consent).await;
-    stage.until_state(&id, "active").await;
     id
 }
 
@@ -131,5 +137,59 @@ async fn what_the_provider_takes_back_is_owed_again() {
     stage.pass(60).await;
     stage.night().await;
     assert_eq!(outstanding(&stage, &id).await, owes);
+    stage.holds().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_with_a_new_sim_is_paid_only_after_two_people_agree() {
+    let stage = Stage::new(2, Faults::calm()).await;
+    stage.fund().await;
+    let before = stage.simulator.phone(AMINA).unwrap().balance_minor;
+    assert_eq!(stage.phone(AMINA, "sim", json!({})).await, 204, "somebody else holds the number now");
+    stage.pass(6 * 24 * 3_600).await;
+    let id = accepted(&stage, AMINA, "KE", "stock", "10000").await;
+    let path = format!("/v1/loans/{id}");
+    let failed = async || {
+        let legs = stage.client.get("auditor", &format!("{path}/legs")).await;
+        (legs[0]["state"] == "failed").then_some(())
+    };
+    stage.until("the payout is called off", failed).await;
+    assert_eq!(stage.client.get("auditor", &path).await["state"], "funded");
+    assert_eq!(stage.simulator.phone(AMINA).unwrap().balance_minor, before, "nothing was paid");
+    let log = stage.client.get("auditor", "/v1/audit").await;
+    let told = log.as_array().unwrap().iter().any(|line| line["action"] == "sim.changed" && line["subject"] == id);
+    assert!(told, "{log}");
+    let disburse = format!("{path}/disburse");
+    assert_eq!(stage.client.refused("officer", &disburse, json!({})).await.0, 409, "it is frozen");
+
+    stage.client.approved("officer", json!({"action": "release", "loan": id, "hold": "frozen"})).await;
+    // What is funded is paid out by itself.
+    stage.until_state(&id, "active").await;
+    assert_eq!(stage.simulator.phone(AMINA).unwrap().balance_minor, before + 980_000, "once");
+    stage.night().await;
+    stage.holds().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_change_of_sim_holds_nobody_and_no_answer_waits() {
+    let stage = Stage::new(2, Faults::calm()).await;
+    stage.fund().await;
+    assert_eq!(stage.phone(AMINA, "sim", json!({})).await, 204);
+    stage.pass(7 * 24 * 3_600).await;
+    borrower(&stage, AMINA, "KE", "stock", "10000").await;
+    // The operator knows nothing of this number, and says so; the provider of mobile money is not asked to pay it.
+    let before = stage.float("daraja").await;
+    let id = accepted(&stage, "254733333333", "KE", "stock", "10000").await;
+    stage.until_state(&id, "disbursing").await;
+    for _ in 0..30 {
+        stage.pass(10).await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let loan = stage.client.get("auditor", &format!("/v1/loans/{id}")).await;
+    assert_eq!((&loan["state"], stage.float("daraja").await), (&json!("disbursing"), before));
+    let phone = Phone { msisdn: "254733333333".to_owned(), ..stage.simulator.phone(AMINA).unwrap() };
+    stage.simulator.add_phone(Phone { sim_changed_ms: None, ..phone }).unwrap();
+    stage.until_state(&id, "active").await;
+    stage.night().await;
     stage.holds().await;
 }

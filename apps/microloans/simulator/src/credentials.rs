@@ -28,6 +28,8 @@ pub const API_USER: &str = "7d0f6b1c-2b0a-4c7e-9c1d-5a4f3e2d1c0b";
 pub const API_KEY: &str = "simulated-api-key";
 /// The token of statements.
 pub const STATEMENT_TOKEN: &str = "simulated-statement-token";
+/// The bearer token of questions about SIMs.
+pub const SIM_TOKEN: &str = "simulated-sim-token";
 /// The certificate whose key the simulator has.
 pub const CERTIFICATE_PEM: &str = include_str!("../keys/initiator.cert.pem");
 const KEY_PEM: &str = include_str!("../keys/initiator.key.pem");

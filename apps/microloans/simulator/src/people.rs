@@ -43,6 +43,7 @@ fn person(n: usize, habit: Habit) -> Phone {
         pin: format!("{:04}", (1234 + n) % 10_000),
         habit,
         wrong_pins: 0,
+        sim_changed_ms: None,
         prompt: None,
         messages: VecDeque::new(),
     }

@@ -68,6 +68,9 @@ pub struct Phone {
     /// Wrong PINs in a row.
     #[serde(default)]
     pub wrong_pins: u8,
+    /// When its number was given another SIM, in milliseconds since 1970, if ever.
+    #[serde(default)]
+    pub sim_changed_ms: Option<i64>,
     /// What it is asked; one question at a time.
     #[serde(default)]
     pub prompt: Option<Prompt>,

@@ -11,9 +11,9 @@ use std::{
 
 use alloy_signer_local::PrivateKeySigner;
 use braid_microloans_rails::{
-    Daraja, DarajaConfig, MobileMoney, MtnMomo, MtnMomoConfig, StatementSource, daraja::credential, momo,
+    Daraja, DarajaConfig, MobileMoney, MtnMomo, MtnMomoConfig, SimSwaps, StatementSource, daraja::credential, momo,
 };
-use braid_microloans_service::{App, Clock, Config, Rails, config::ChainConfig, serve};
+use braid_microloans_service::{App, Clock, Config, Rails, app::SimCheck, config::ChainConfig, serve};
 use braid_microloans_simulator::{Faults, Habit, Settings, Simulator, Time, credentials, people};
 use braid_suite::Suite;
 use eyre::{WrapErr as _, eyre};
@@ -35,6 +35,8 @@ const SEED: u64 = 1;
 
 /// How long an answer of the simulator is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// For how many days nothing is paid to a number with a new SIM, until two people agree.
+const SIM_DAYS: u32 = 7;
 
 /// Who works in the demonstration.
 const STAFF: [(&str, &str); 5] =
@@ -239,8 +241,15 @@ fn rand_bytes(bytes: &mut [u8; 32]) -> eyre::Result<()> {
 }
 
 async fn open(config: &Config, simulator: &Simulator, clock: Clock) -> eyre::Result<App> {
-    let rails = rails(&simulator.url(), &clock)?;
-    serve::open(config, rails, clock).await.wrap_err("failed to open the demonstration's books")
+    let url = simulator.url();
+    let mut app =
+        serve::open(config, rails(&url, &clock)?, clock).await.wrap_err("failed to open the demonstration's books")?;
+    let sim = || {
+        let token = credentials::SIM_TOKEN.to_owned().into();
+        eyre::Ok(SimCheck { operator: SimSwaps::new(&url, token, PATIENCE)?, days: SIM_DAYS })
+    };
+    app.sims = Arc::new([("daraja".to_owned(), sim()?), ("mtn".to_owned(), sim()?)].into());
+    Ok(app)
 }
 
 /// The simulator's two providers.

@@ -14,7 +14,9 @@ pub use apply::{Application, apply};
 pub use book::{Replay, book, close_day, replay, replay_all};
 pub(crate) use decide::fix_schedule;
 pub use decide::{Consent, accept, decline, expire_offers, key_facts, offer, reject, review, withdraw};
-pub use money::{Hold, NewTerms, disburse, fund, hold, is_held, refund, restructure, waive, write_off};
+pub use money::{
+    Hold, NewTerms, disburse, fund, hold, is_held, is_released_since, refund, restructure, waive, write_off,
+};
 pub use view::{LoanView, ScheduleLine, Upcoming, exposures, schedule, upcoming, view};
 
 use braid_microloans_arithmetic::{Currency, Date, Minor, Terms};

@@ -100,6 +100,16 @@ pub async fn is_held(source: &mut impl Source, id: &LoanId) -> Result<bool, Ledg
     Ok(query.fetch_one(source.rows()).await?.try_get::<i64, _>(0)? > 0)
 }
 
+/// Whether a hold of a loan was lifted after a moment, in milliseconds since 1970: two people have looked at it since.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_released_since(source: &mut impl Source, id: &LoanId, moment: i64) -> Result<bool, LedgerError> {
+    let query =
+        sqlx::query("SELECT COUNT(*) FROM hold WHERE loan = $1 AND lifted_at > $2").bind(id.as_str()).bind(moment);
+    Ok(query.fetch_one(source.rows()).await?.try_get::<i64, _>(0)? > 0)
+}
+
 async fn refuse_if_held(write: &mut Write, id: &LoanId) -> Result<(), LedgerError> {
     if is_held(write, id).await? { Err(LedgerError::conflict("the loan is frozen or disputed")) } else { Ok(()) }
 }

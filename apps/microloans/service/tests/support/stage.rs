@@ -83,6 +83,12 @@ pub fn write_config(
          largest = \"10000\"\ncollection = {product}\ndisbursement = {product}\nstatement = {}\ntimeout_seconds = {timeout_seconds}\n",
         statement("mtn-momo"),
     ));
+    for rail in ["daraja", "mtn"] {
+        let token = file("sim-token", credentials::SIM_TOKEN);
+        text.push_str(&format!(
+            "[sims.{rail}]\nbase_url = \"{simulator}\"\ntoken_file = \"{token}\"\ntimeout_seconds = {timeout_seconds}\n"
+        ));
+    }
     for role in ROLES {
         let hash = const_hex::encode(Sha256::digest(token(role)));
         text.push_str(&format!("[[callers]]\nname = \"{role}-1\"\nrole = \"{role}\"\ntoken_sha256 = \"{hash}\"\n"));

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{Shared, authorization, deliver, json_response};
 use crate::{
-    credentials::STATEMENT_TOKEN,
+    credentials::{SIM_TOKEN, STATEMENT_TOKEN},
     faults::Faults,
     phone::{Habit, Phone, Rail},
     statement, time,
@@ -35,6 +35,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/simulator/phones/{msisdn}/habit", put(set_habit))
         .route("/simulator/phones/{msisdn}/answer", post(answer))
         .route("/simulator/phones/{msisdn}/pay", post(pay))
+        .route("/simulator/phones/{msisdn}/sim", post(new_sim))
+        .route("/sim-swap/v1/retrieve-date", post(sim_change))
         .route("/statements/{rail}", get(statement))
 }
 
@@ -151,6 +153,36 @@ struct Pay {
 async fn pay(State(shared): State<Arc<Shared>>, Path(msisdn): Path<String>, Json(request): Json<Pay>) -> Response {
     let paid = shared.world.lock().pay_in(&msisdn, &request.pin, &request.account, request.amount_minor);
     done(paid.map(|_| ()))
+}
+
+/// The number is given another SIM, now.
+async fn new_sim(State(shared): State<Arc<Shared>>, Path(msisdn): Path<String>) -> Response {
+    let now_ms = shared.now_ms();
+    done(shared.world.lock().phone_mut(&msisdn).map(|phone| phone.sim_changed_ms = Some(now_ms)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SimQuestion {
+    phone_number: String,
+}
+
+/// The operators' answer to when a number was last given another SIM (CAMARA SIM Swap).
+async fn sim_change(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Json(question): Json<SimQuestion>,
+) -> Response {
+    if authorization(&headers) != Some(format!("Bearer {SIM_TOKEN}").as_str()) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match shared.world.lock().phone(question.phone_number.trim_start_matches('+')) {
+        Ok(phone) => json_response(StatusCode::OK, &json!({ "latestSimChange": phone.sim_changed_ms.map(time::utc) })),
+        Err(_) => json_response(
+            StatusCode::NOT_FOUND,
+            &json!({ "status": 404, "code": "IDENTIFIER_NOT_FOUND", "message": "Device identifier not found." }),
+        ),
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -81,6 +81,7 @@ scenarios![
     an_offer_ends,
     erased_data_is_gone,
     a_frozen_loan_is_not_paid_out,
+    borrowers_who_do_not_exist_are_noticed,
 ];
 
 struct Bench {
@@ -187,11 +188,17 @@ impl Bench {
     }
 
     async fn offered(&mut self) -> LoanId {
+        self.offered_by("peter").await
+    }
+
+    /// Offered by the word of a second person.
+    async fn offered_by(&mut self, checker: &str) -> LoanId {
         let id = self.apply().await;
         let mut write = self.write().await;
         loans::review(&mut write, &id).await.unwrap();
         write.commit().await.unwrap();
-        self.approved(Action::Offer { loan: id.clone() }).await;
+        let approval = self.propose(Action::Offer { loan: id.clone() }).await;
+        self.decide(checker, &approval).await.unwrap();
         id
     }
 
@@ -205,7 +212,11 @@ impl Bench {
 
     /// Lends as far as the payout's leg, which has been sent.
     async fn disbursing(&mut self) -> (LoanId, LegId) {
-        let id = self.offered().await;
+        self.disbursing_by("peter").await
+    }
+
+    async fn disbursing_by(&mut self, checker: &str) -> (LoanId, LegId) {
+        let id = self.offered_by(checker).await;
         self.accept(&id).await.unwrap();
         let mut write = self.write().await;
         loans::fund(&mut write, &id).await.unwrap();
@@ -848,5 +859,34 @@ async fn a_frozen_loan_is_not_paid_out(mut bench: Bench) {
     payments::call_off(&mut write, &leg, "held").await.unwrap();
     write.commit().await.unwrap();
     assert_eq!(bench.loan(&id).await.state, LoanState::Funded);
+    bench.holds().await;
+}
+
+/// Two people who decide on loans of their own making, among others who do not: nothing is ever paid on theirs, while of the others' one in ten is silent.
+async fn borrowers_who_do_not_exist_are_noticed(mut bench: Bench) {
+    bench.deposit("1000000", "bank-1").await;
+    let mut lent = Vec::new();
+    for n in 0..26 {
+        let checker = if n < 6 { "gus" } else { "peter" };
+        let (id, leg) = bench.disbursing_by(checker).await;
+        let receipt = format!("OUT{n:04}");
+        let paid_out = Report::Completed { receipt: Some(receipt), amount: Some(980_000), at: None };
+        assert_eq!(bench.report(&leg, paid_out).await, LegState::Succeeded);
+        lent.push(id);
+    }
+    let found = async |bench: &Bench| {
+        let day = bench.now.to_string().get(..10).unwrap().parse().unwrap();
+        loans::oddities::oddities(&mut bench.ledger.read().await.unwrap(), day).await.unwrap()
+    };
+    bench.pass_days(40);
+    for (n, id) in lent.iter().enumerate().skip(8) {
+        bench.pay(id, &format!("IN{n:04}"), 185_000, bench.now).await;
+    }
+    assert_eq!(found(&bench).await, [], "nobody is late for long");
+    bench.pass_days(25);
+    let odd = found(&bench).await;
+    assert_eq!(odd.len(), 1, "{odd:?}");
+    assert_eq!((odd[0].pattern.as_str(), odd[0].who.as_str()), ("decided_by", "olive + gus"));
+    assert_eq!((odd[0].loans, odd[0].silent, odd[0].others, odd[0].others_silent), (6, 6, 20, 2));
     bench.holds().await;
 }

@@ -19,7 +19,7 @@ use crate::api::{approvals, books, loans, people};
         approvals::propose, approvals::pending, approvals::decide,
         books::entries, books::proof, books::day, books::accounts, books::inspection, books::suspense,
         books::contradictions, books::log, books::portfolio, books::reconciliations, books::complaints,
-        books::answer_complaint,
+        books::answer_complaint, books::oddities,
     ),
     modifiers(&Bearer),
     security(("token" = []))

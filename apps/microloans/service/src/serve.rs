@@ -148,6 +148,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/journal/days/{day}", get(books::day))
         .route("/v1/accounts", get(books::accounts))
         .route("/v1/inspection", get(books::inspection))
+        .route("/v1/oddities", get(books::oddities))
         .route("/v1/suspense", get(books::suspense))
         .route("/v1/contradictions", get(books::contradictions))
         .route("/v1/audit", get(books::log))

@@ -7,6 +7,7 @@ mod apply;
 mod book;
 mod decide;
 mod money;
+pub mod oddities;
 pub mod report;
 mod view;
 

@@ -15,7 +15,7 @@ use braid_microloans_ledger::{
     complaints::{self, Complaint},
     inspect::{self, Inspection},
     journal::{self, EntryView, account, seal},
-    loans,
+    loans::{self, oddities::Oddity},
     payments::{self, Contradiction, SuspendedPayment, statement, statement::Reconciliation},
     time,
 };
@@ -133,6 +133,18 @@ pub async fn log(
 #[utoipa::path(get, path = "/v1/reconciliations", tag = "books", responses((status = 200, body = [Reconciliation])))]
 pub async fn reconciliations(State(app): State<App>, _caller: Caller) -> Result<Json<Vec<Reconciliation>>, Problem> {
     Ok(Json(statement::reconciliations(&mut app.read().await?).await?))
+}
+
+/// What looks as if nobody had borrowed it.
+///
+/// # Errors
+/// As [`Problem`] says.
+#[utoipa::path(get, path = "/v1/oddities", tag = "books",
+    responses((status = 200, body = [Oddity]), (status = "4XX", body = ProblemBody)))]
+pub async fn oddities(State(app): State<App>, caller: Caller) -> Result<Json<Vec<Oddity>>, Problem> {
+    caller.must_be(&[Role::Auditor, Role::Operator])?;
+    let day = time::utc_date(app.clock.now())?;
+    Ok(Json(loans::oddities::oddities(&mut app.read().await?, day).await?))
 }
 
 /// Complaints without an answer, the most urgent first.

@@ -62,6 +62,7 @@ pub struct Ledger {
     kind: Kind,
     vault: Vault,
     tells_chain: bool,
+    tells_borrowers: bool,
 }
 
 impl Ledger {
@@ -85,7 +86,7 @@ impl Ledger {
             })
             .connect(url)
             .await?;
-        let ledger = Self { pool, kind, vault, tells_chain: false };
+        let ledger = Self { pool, kind, vault, tells_chain: false, tells_borrowers: false };
         ledger.prepare().await?;
         Ok(ledger)
     }
@@ -95,6 +96,12 @@ impl Ledger {
     #[must_use]
     pub fn telling_a_chain(self) -> Self {
         Self { tells_chain: true, ..self }
+    }
+
+    /// The same books, of which borrowers are told: what happens in their name from now on is put into the outbox for them.
+    #[must_use]
+    pub fn telling_borrowers(self) -> Self {
+        Self { tells_borrowers: true, ..self }
     }
 
     /// Makes the tables, once.
@@ -143,7 +150,14 @@ impl Ledger {
     /// # Errors
     /// If the database fails, or the writer before takes too long.
     pub async fn write(&self, at: Timestamp, by: Actor) -> Result<Write, LedgerError> {
-        Ok(Write { tx: self.lock().await?, at, by, vault: self.vault.clone(), tells_chain: self.tells_chain })
+        Ok(Write {
+            tx: self.lock().await?,
+            at,
+            by,
+            vault: self.vault.clone(),
+            tells_chain: self.tells_chain,
+            tells_borrowers: self.tells_borrowers,
+        })
     }
 
     /// Begins to read: everything read through it is of one moment.
@@ -188,6 +202,7 @@ pub struct Write {
     pub by: Actor,
     pub(crate) vault: Vault,
     pub(crate) tells_chain: bool,
+    pub(crate) tells_borrowers: bool,
 }
 
 impl Write {

@@ -405,6 +405,14 @@ pub async fn erase(write: &mut Write, person: &PersonId) -> Result<(), LedgerErr
     crate::audit::record(write, "person.erase", person.as_str(), "").await
 }
 
+/// The language that a person has chosen, by its code.
+///
+/// # Errors
+/// If there is no such person, or the database fails.
+pub async fn language(source: &mut impl Source, person: &PersonId) -> Result<String, LedgerError> {
+    person_row(source, person).await?.text("language")
+}
+
 /// The country a person is registered in.
 ///
 /// # Errors
@@ -414,7 +422,7 @@ pub async fn country(source: &mut impl Source, person: &PersonId) -> Result<Stri
 }
 
 async fn person_row(source: &mut impl Source, person: &PersonId) -> Result<sqlx::any::AnyRow, LedgerError> {
-    sqlx::query("SELECT country, wrapped_key FROM person WHERE id = $1")
+    sqlx::query("SELECT country, language, wrapped_key FROM person WHERE id = $1")
         .bind(person.as_str())
         .fetch_optional(source.rows())
         .await?

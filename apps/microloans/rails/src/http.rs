@@ -71,7 +71,7 @@ pub(crate) struct Outgoing {
     /// Path and query, with a leading slash.
     pub(crate) path: String,
     pub(crate) headers: Vec<(HeaderName, String)>,
-    /// JSON, if any.
+    /// JSON, if any, unless a header says otherwise.
     pub(crate) body: Option<String>,
 }
 
@@ -153,7 +153,8 @@ impl Http {
         for (name, value) in outgoing.headers {
             request = request.header(name, value);
         }
-        if outgoing.body.is_some() {
+        let has_type = request.headers_ref().is_some_and(|headers| headers.contains_key(header::CONTENT_TYPE));
+        if outgoing.body.is_some() && !has_type {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let mut request = request.body(Full::from(outgoing.body.unwrap_or_default()))?;

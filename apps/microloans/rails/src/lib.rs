@@ -4,7 +4,7 @@
 //! So everything here tells three things apart: it succeeded, it failed, and it is not known; the last is never read as the second.
 //!
 //! Reading order: [`port`] (what the rest of the product sees), [`correlation`], [`msisdn`], [`failure`]; the adapters [`daraja`] and [`momo`], over
-//! `http`, `token`, [`source`] and `json`; [`sim`] (has the number changed hands?); [`foreign`] (their readers alone); [`reconcile`] (the nightly comparison with a statement).
+//! `http`, `token`, [`source`] and `json`; [`sim`] (has the number changed hands?); [`sms`]; [`foreign`] (their readers alone); [`reconcile`] (the nightly comparison with a statement).
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,7 @@ pub mod msisdn;
 pub mod port;
 pub mod reconcile;
 pub mod sim;
+pub mod sms;
 pub mod source;
 mod text;
 mod token;
@@ -32,5 +33,6 @@ pub use momo::{MtnMomo, MtnMomoConfig};
 pub use msisdn::Msisdn;
 pub use port::MobileMoney;
 pub use sim::SimSwaps;
+pub use sms::TextMessages;
 pub use source::StatementSource;
 pub use token::Clock;

@@ -14,6 +14,7 @@ use crate::{
     chain::ChainLink,
     config::{UssdConfig, WorkerConfig},
     hashing::Hashing,
+    messages::Post,
     worker::Watch,
 };
 
@@ -40,6 +41,8 @@ pub struct App {
     pub rails: Arc<Rails>,
     /// Operators who tell of SIMs, by the rails whose numbers are theirs.
     pub sims: Arc<BTreeMap<String, SimCheck>>,
+    /// Text messages to borrowers, if they are sent.
+    pub post: Option<Arc<Post>>,
     /// Who may ask.
     pub callers: Arc<Callers>,
     /// The time.

@@ -38,6 +38,8 @@ pub struct Config {
     /// Operators who tell of a rail's numbers when they were given another SIM, by the rails' names.
     #[serde(default)]
     pub sims: BTreeMap<String, SimConfig>,
+    /// Text messages to borrowers, if they are to be sent.
+    pub messages: Option<MessagesConfig>,
     /// The menus of any telephone, if they are to be served.
     pub ussd: Option<UssdConfig>,
     /// The pages, if they are to be served: read by whoever serves them beside the interface.
@@ -108,6 +110,25 @@ pub struct CallerConfig {
     pub role: String,
     /// SHA-256 of its token, in hexadecimal.
     pub token_sha256: String,
+}
+
+/// A gateway for text messages, in the manner of Africa's Talking.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessagesConfig {
+    /// Scheme and host.
+    pub base_url: String,
+    /// The application's name.
+    pub username: String,
+    /// The file with its key.
+    pub api_key_file: PathBuf,
+    /// The name that messages come from, if it has one.
+    pub sender: Option<String>,
+    /// The number that borrowers are told to call.
+    pub phone: String,
+    /// Seconds for which an answer is waited for.
+    #[serde(default = "ten")]
+    pub timeout_seconds: u32,
 }
 
 /// An operator who tells when a number was given another SIM.

@@ -19,6 +19,7 @@ pub mod desk;
 pub mod hashing;
 pub mod housekeeping;
 pub mod limits;
+pub mod messages;
 pub mod metrics;
 pub mod openapi;
 pub mod posted;

@@ -15,6 +15,10 @@ pub const CHAIN_REFUSED_SECONDS: i64 = 30;
 /// could not be reached for days.
 pub const CHAIN_OFFER_SECONDS: i64 = 7 * 24 * 3_600;
 
+/// How long until a message that was not taken is handed in again, in seconds.
+pub const MESSAGE_PAUSE_SECONDS: i64 = 300;
+/// How often a message is handed in; after that it is given up.
+pub const MESSAGE_ATTEMPTS: i64 = 24;
 /// Rows of the outbox that the worker takes up in one round.
 pub const BATCH: i64 = 50;
 

@@ -32,7 +32,9 @@ use crate::{
     config::ConfigError,
     desk::Desk,
     hashing::Hashing,
-    housekeeping, limits, metrics, openapi,
+    housekeeping, limits,
+    messages::{self, Post},
+    metrics, openapi,
     problem::Problem,
     worker::{self, Watch},
 };
@@ -71,8 +73,13 @@ pub async fn open(config: &Config, rails: Rails, clock: Clock) -> Result<App, Se
         braid_microloans_ledger::chain::put_all(&mut write).await?;
         write.commit().await?;
     }
+    let post = config.messages.as_ref().map(Post::new).transpose()?.map(Arc::new);
+    if post.is_some() {
+        ledger = ledger.telling_borrowers();
+    }
     Ok(App {
         ledger,
+        post,
         catalogue: Arc::new(catalogue),
         rails: Arc::new(rails),
         sims: Arc::new(crate::rails::sims(&config.sims)?),
@@ -231,6 +238,7 @@ pub async fn serve_with(
     let tasks = [
         tokio::spawn(worker::run(app.clone())),
         tokio::spawn(chain::run(app.clone())),
+        tokio::spawn(messages::run(app.clone())),
         tokio::spawn(housekeeping::run(app.clone())),
         tokio::spawn(register_deposits(app.clone())),
     ];

@@ -106,7 +106,7 @@ pub async fn round(app: &App) -> Result<usize, LedgerError> {
             Task::Inquire => inquire(app, message).await?,
             Task::Confirm => confirm(app, message).await?,
             // These are not this worker's.
-            Task::Tell | Task::Anchor => {}
+            Task::Tell | Task::Anchor | Task::Say => {}
         }
     }
     Ok(due.len())

@@ -141,6 +141,38 @@ async fn what_the_provider_takes_back_is_owed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn borrowers_are_told_of_what_happens_in_their_name() {
+    let stage = Stage::new(2, Faults::calm()).await;
+    stage.fund().await;
+    let id = borrower(&stage, AMINA, "KE", "stock", "10000").await;
+    let loan = stage.client.get("auditor", &format!("/v1/loans/{id}")).await;
+    let code = loan["code"].as_str().unwrap();
+    stage.pay_in(AMINA, code, 123_400).await;
+    let said = async || {
+        let messages = stage.simulator.phone(AMINA).unwrap().messages;
+        let ours: Vec<_> = messages.into_iter().filter(|message| message.from == "BRAID").collect();
+        (ours.len() >= 3).then_some(ours)
+    };
+    let said = stage.until("three messages", said).await;
+    let texts: Vec<_> = said.iter().rev().map(|message| message.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            format!("Braid: you agreed to loan {code} of KES 10,000. If this was not you, call 0800 123 now."),
+            format!(
+                "Braid: KES 10,000 of loan {code} were sent to this phone. First payment: 23/12/2026. If you did not ask for it, call 0800 123."
+            ),
+            format!("Braid: we have your payment of KES 1,234 for loan {code}. If you have questions, call 0800 123."),
+        ]
+    );
+    // Each once, whatever else happens.
+    stage.pass(3_600).await;
+    stage.settle().await;
+    let messages = stage.simulator.phone(AMINA).unwrap().messages;
+    assert_eq!(messages.iter().filter(|message| message.from == "BRAID").count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_number_with_a_new_sim_is_paid_only_after_two_people_agree() {
     let stage = Stage::new(2, Faults::calm()).await;
     stage.fund().await;

@@ -120,9 +120,9 @@ pub(crate) struct Texts {
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read the texts of {language}")]
 pub struct LocaleError {
-    language: &'static str,
+    pub(crate) language: &'static str,
     #[source]
-    source: toml::de::Error,
+    pub(crate) source: toml::de::Error,
 }
 
 /// The texts of all languages.

@@ -4,7 +4,7 @@
 //! at, pays, and complains about what they owe. A screen holds 182 septets; a test measures every one in every language.
 //!
 //! Reading order: [`loans`] (what is asked of the lending service), `place` (the menus as screens), `machine` (where answers lead),
-//! [`gateway`] (sessions), [`http`]; [`gsm7`], `language`.
+//! [`gateway`] (sessions), [`http`]; [`messages`] (what borrowers are told of); [`gsm7`], `language`.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod http;
 mod language;
 pub mod loans;
 mod machine;
+pub mod messages;
 mod place;
 
 pub use gateway::Gateway;

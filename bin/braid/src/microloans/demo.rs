@@ -11,9 +11,10 @@ use std::{
 
 use alloy_signer_local::PrivateKeySigner;
 use braid_microloans_rails::{
-    Daraja, DarajaConfig, MobileMoney, MtnMomo, MtnMomoConfig, SimSwaps, StatementSource, daraja::credential, momo,
+    Daraja, DarajaConfig, MobileMoney, MtnMomo, MtnMomoConfig, SimSwaps, StatementSource, TextMessages,
+    daraja::credential, momo,
 };
-use braid_microloans_service::{App, Clock, Config, Rails, app::SimCheck, config::ChainConfig, serve};
+use braid_microloans_service::{App, Clock, Config, Rails, app::SimCheck, config::ChainConfig, messages::Post, serve};
 use braid_microloans_simulator::{Faults, Habit, Settings, Simulator, Time, credentials, people};
 use braid_suite::Suite;
 use eyre::{WrapErr as _, eyre};
@@ -249,6 +250,11 @@ async fn open(config: &Config, simulator: &Simulator, clock: Clock) -> eyre::Res
         eyre::Ok(SimCheck { operator: SimSwaps::new(&url, token, PATIENCE)?, days: SIM_DAYS })
     };
     app.sims = Arc::new([("daraja".to_owned(), sim()?), ("mtn".to_owned(), sim()?)].into());
+    let key = "simulated".to_owned().into();
+    let gateway = TextMessages::new(&url, "braid", key, Some("BRAID".to_owned()), PATIENCE)?;
+    let helpline = config.ussd.as_ref().map_or("", |ussd| ussd.phone.as_str());
+    app.post = Some(Arc::new(Post::with(gateway, helpline)?));
+    app.ledger = app.ledger.telling_borrowers();
     Ok(app)
 }
 

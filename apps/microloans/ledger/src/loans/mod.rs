@@ -28,12 +28,16 @@ use sqlx::{Row as _, any::AnyRow};
 use crate::{
     LedgerError, LoanId, LoanState, PersonId,
     code::LoanCode,
+    payments::outbox,
     product::LoanTerms,
     rules,
     states::Machine as _,
     store::{Columns as _, Source, Write, moment},
     time,
 };
+
+/// The events of which a borrower is told.
+const SAID: [&str; 3] = ["KfsAccepted", "DisbursementConfirmed", "PaymentReceived"];
 
 /// A loan's row.
 #[derive(Clone, Debug)]
@@ -224,6 +228,11 @@ async fn tell(
     .bind(data.to_string())
     .execute(&mut *write.tx)
     .await?;
+    if write.tells_borrowers && SAID.contains(&kind) {
+        let query = sqlx::query("SELECT MAX(seq) FROM loan_event WHERE loan = $1").bind(loan.as_str());
+        let seq: i64 = query.fetch_one(&mut *write.tx).await?.try_get(0)?;
+        outbox::put(write, outbox::Task::Say, &format!("{loan}/{seq}"), write.millis()).await?;
+    }
     if write.tells_chain { crate::chain::put(write, loan).await } else { Ok(()) }
 }
 

@@ -26,6 +26,8 @@ pub enum Task {
     Tell,
     /// Anchor a day of the journal on a chain.
     Anchor,
+    /// Tell a borrower what has happened to a loan.
+    Say,
 }
 
 /// Whose work it is. Chains and providers do not wait for each other.
@@ -35,19 +37,23 @@ pub enum Desk {
     Providers,
     /// What goes to a chain.
     Chain,
+    /// Messages to borrowers.
+    Messages,
 }
 
 impl Desk {
     const fn kinds(self) -> &'static str {
         match self {
-            Self::Providers => "kind NOT IN ('tell', 'anchor')",
+            Self::Providers => "kind NOT IN ('tell', 'anchor', 'say')",
             Self::Chain => "kind IN ('tell', 'anchor')",
+            Self::Messages => "kind = 'say'",
         }
     }
 }
 
 impl Task {
-    const ALL: [Self; 6] = [Self::Send, Self::Resend, Self::Inquire, Self::Confirm, Self::Tell, Self::Anchor];
+    const ALL: [Self; 7] =
+        [Self::Send, Self::Resend, Self::Inquire, Self::Confirm, Self::Tell, Self::Anchor, Self::Say];
 
     /// Its name in the database.
     #[must_use]
@@ -59,6 +65,7 @@ impl Task {
             Self::Confirm => "confirm",
             Self::Tell => "tell",
             Self::Anchor => "anchor",
+            Self::Say => "say",
         }
     }
 }

@@ -89,6 +89,11 @@ pub fn write_config(
             "[sims.{rail}]\nbase_url = \"{simulator}\"\ntoken_file = \"{token}\"\ntimeout_seconds = {timeout_seconds}\n"
         ));
     }
+    text.push_str(&format!(
+        "[messages]\nbase_url = \"{simulator}\"\nusername = \"braid\"\napi_key_file = \"{}\"\nsender = \"BRAID\"\nphone = \"0800 123\"\n\
+         timeout_seconds = {timeout_seconds}\n",
+        file("sms-key", "any"),
+    ));
     for role in ROLES {
         let hash = const_hex::encode(Sha256::digest(token(role)));
         text.push_str(&format!("[[callers]]\nname = \"{role}-1\"\nrole = \"{role}\"\ntoken_sha256 = \"{hash}\"\n"));

@@ -1,7 +1,7 @@
 //! Text messages to borrowers: each is told of what happens in their name, so that nobody borrows, is paid, or keeps what was repaid, unnoticed. What is to be told stands in the outbox, written with
 //! what happened; a gateway that is away delays messages and nothing else. A message whose answer was lost comes twice.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use braid_microloans_arithmetic::Money;
 use braid_microloans_ledger::{
@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use crate::{
     app::App,
     config::{ConfigError, MessagesConfig},
-    limits, rails,
+    limits, rails, worker,
 };
 
 /// Where messages are handed in, and what they say.
@@ -59,18 +59,7 @@ fn actor() -> Actor {
 
 /// Hands messages in until it is dropped.
 pub async fn run(app: App) {
-    let pause = Duration::from_millis(app.worker.pause_ms.max(1));
-    loop {
-        match round(&app).await {
-            Ok(0) => tokio::time::sleep(pause).await,
-            Ok(_) => {}
-            Err(error) => {
-                app.counts.failures.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(error = &error as &dyn std::error::Error, "a round of messages failed");
-                tokio::time::sleep(pause).await;
-            }
-        }
-    }
+    worker::rounds(&app, "messages", || round(&app)).await;
 }
 
 /// Hands in what is due now; returns how much was.

@@ -78,14 +78,22 @@ fn actor() -> Actor {
 
 /// Works until it is dropped.
 pub async fn run(app: App) {
+    rounds(&app, "worker", || round(&app)).await;
+}
+
+/// Goes round until it is dropped: at once where something was done, otherwise after a pause.
+pub(crate) async fn rounds<F>(app: &App, who: &'static str, round: impl Fn() -> F + Send)
+where
+    F: Future<Output = Result<usize, LedgerError>> + Send,
+{
     let pause = std::time::Duration::from_millis(app.worker.pause_ms.max(1));
     loop {
-        match round(&app).await {
+        match round().await {
             Ok(0) => tokio::time::sleep(pause).await,
             Ok(_) => {}
             Err(error) => {
                 app.counts.failures.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(error = &error as &dyn std::error::Error, "a round of the worker failed");
+                tracing::error!(who, error = &error as &dyn std::error::Error, "a round failed");
                 tokio::time::sleep(pause).await;
             }
         }
